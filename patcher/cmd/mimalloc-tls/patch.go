@@ -1,0 +1,320 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/aymanbagabas/go-udiff"
+	"github.com/natefinch/atomic"
+
+	"github.com/rules-mimalloc/rules_mimalloc/patcher"
+	"github.com/rules-mimalloc/rules_mimalloc/patcher/includedir"
+)
+
+var patchCommand = command{
+	name:  "patch",
+	args:  "[--json] (--out DIR | --in-place) INCLUDE_DIR",
+	short: "patch the header that chooses the TLS model",
+	long: `Makes the thread-local model with its recursion guard the one that mimalloc
+uses on 64-bit Apple systems. Everything else stays as it is, on Apple and on
+every other platform. Running it again changes nothing.
+
+With --out, DIR becomes a complete include directory: every file of
+INCLUDE_DIR, links followed, the header patched. With --in-place the header is
+replaced where it is; mimalloc-tls revert takes that back.
+A header the patcher does not know is left alone: exit code 3.
+`,
+	flags: func(f *flag.FlagSet, o *options) {
+		jsonFlag(f, o)
+		f.StringVar(&o.out, "out", "", "write a complete include directory to `DIR`")
+		f.BoolVar(&o.inPlace, "in-place", false, "replace the header in INCLUDE_DIR")
+	},
+	run: runPatch,
+}
+
+var checkCommand = command{
+	name:  "check",
+	args:  "[--json] INCLUDE_DIR",
+	short: "say whether the header is safe, without writing anything",
+	long: `Exits with 0 where the header is patched or needs no patch, with 4 where it
+still needs the patch, and with 3 where the patcher does not know it.
+`,
+	flags: jsonFlag,
+	run:   runCheck,
+}
+
+var diffCommand = command{
+	name:  "diff",
+	args:  "INCLUDE_DIR",
+	short: "show what patch would change, as a unified diff",
+	long: `Prints nothing where patch would change nothing. The exit code is 0 either way.
+The diff applies in INCLUDE_DIR with patch -p1.
+`,
+	run: runDiff,
+}
+
+var revertCommand = command{
+	name:  "revert",
+	args:  "INCLUDE_DIR",
+	short: "take an in-place patch back, byte for byte",
+	long: `Takes the marked lines out of every file of INCLUDE_DIR. Where there are none
+it does nothing.
+`,
+	run: runRevert,
+}
+
+func jsonFlag(f *flag.FlagSet, o *options) {
+	f.BoolVar(&o.json, "json", false, "print the report as one JSON object")
+}
+
+// plan reads the directory and plans; with --json a drift is reported on
+// standard output too.
+func (inv *invocation) plan() (patcher.Tree, *patcher.Plan, error) {
+	tree, err := includedir.ReadTree(inv.dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	plan, err := patcher.NewPlan(tree)
+	var drift *patcher.DriftError
+	if errors.As(err, &drift) && inv.json {
+		report := patcher.DriftReport(drift)
+		if err := inv.print(&report); err != nil {
+			return nil, nil, err
+		}
+	}
+	return tree, plan, err
+}
+
+func (inv *invocation) print(r *patcher.Report) error {
+	text, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(inv.stdout, "%s\n", text)
+	return err
+}
+
+func runPatch(inv *invocation) error {
+	switch {
+	case inv.inPlace && inv.out != "":
+		return &usageError{"--out and --in-place exclude each other"}
+	case !inv.inPlace && inv.out == "":
+		return &usageError{"either --out DIR or --in-place is wanted"}
+	}
+	if inv.out != "" {
+		if err := outside(inv.dir, inv.out); err != nil {
+			return err
+		}
+	}
+	tree, plan, err := inv.plan()
+	if err != nil {
+		return err
+	}
+	if inv.inPlace {
+		err = inv.replaceHeader(plan.Report.Header, tree[plan.Report.Header], plan.Content)
+	} else {
+		err = inv.copyOut(tree, plan)
+	}
+	if err != nil {
+		return err
+	}
+	if line := plan.Report.Summary(); line != "" {
+		fmt.Fprintln(inv.stderr, line)
+	}
+	if inv.json {
+		return inv.print(&plan.Report)
+	}
+	return nil
+}
+
+// replaceHeader replaces a header where it is; behind a link, what the link
+// points to.
+func (inv *invocation) replaceHeader(rel string, old, content []byte) error {
+	name, err := filepath.EvalSymlinks(inv.path(rel))
+	if err != nil {
+		return err
+	}
+	return replace(name, old, content)
+}
+
+// path returns where a file of the include directory is.
+func (inv *invocation) path(rel string) string {
+	return filepath.Join(inv.dir, filepath.FromSlash(rel))
+}
+
+// outside refuses an output directory that is, or is inside, the input: what
+// was written would be read again by the next run.
+func outside(in, out string) error {
+	absIn, err := resolve(in)
+	if err != nil {
+		return err
+	}
+	absOut, err := resolve(out)
+	if err != nil {
+		return err
+	}
+	rel, err := filepath.Rel(absIn, absOut)
+	if err != nil { // different volumes
+		return nil
+	}
+	switch {
+	case rel == ".":
+		return &usageError{"--out is INCLUDE_DIR itself; --in-place patches it where it is"}
+	case rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator)):
+		return &usageError{"--out " + out + " is inside INCLUDE_DIR"}
+	}
+	return nil
+}
+
+// resolve makes a path absolute and follows links, as far as it exists.
+func resolve(name string) (string, error) {
+	abs, err := filepath.Abs(name)
+	if err != nil {
+		return "", err
+	}
+	for tail := ""; ; {
+		real, err := filepath.EvalSymlinks(abs)
+		if err == nil {
+			return filepath.Join(real, tail), nil
+		}
+		if !errors.Is(err, os.ErrNotExist) || filepath.Dir(abs) == abs {
+			return "", err
+		}
+		abs, tail = filepath.Dir(abs), filepath.Join(filepath.Base(abs), tail)
+	}
+}
+
+// copyOut writes the include directory to --out.
+func (inv *invocation) copyOut(tree patcher.Tree, plan *patcher.Plan) error {
+	tree[plan.Report.Header] = plan.Content
+	files, err := includedir.Files(inv.dir)
+	if err != nil {
+		return err
+	}
+	for _, rel := range files {
+		name := filepath.Join(inv.out, filepath.FromSlash(rel))
+		if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {
+			return err
+		}
+		content := tree[rel]
+		if len(content) > patcher.MaxHeader { // no header: read in part only
+			if err := copyFile(name, inv.path(rel)); err != nil {
+				return err
+			}
+			continue
+		}
+		old, err := os.ReadFile(name)
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+		if info, err := os.Lstat(name); err == nil && !info.Mode().IsRegular() {
+			old = nil // --out writes regular files
+		}
+		if err := replace(name, old, content); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func copyFile(name, from string) error {
+	f, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return write(name, f)
+}
+
+// replace writes a file unless it holds the content already, so that build
+// systems see no change where there is none. A file that is not there yet has
+// nil as its old content.
+func replace(name string, old, content []byte) error {
+	if old != nil && bytes.Equal(old, content) {
+		return nil
+	}
+	return write(name, bytes.NewReader(content))
+}
+
+// write writes a regular file as a whole or not at all.
+func write(name string, r io.Reader) error {
+	mode := os.FileMode(0o644)
+	if info, err := os.Lstat(name); err == nil && info.Mode()&os.ModeSymlink == 0 {
+		mode = info.Mode().Perm()
+	}
+	if err := atomic.WriteFile(name, r); err != nil {
+		return err
+	}
+	return os.Chmod(name, mode)
+}
+
+func runCheck(inv *invocation) error {
+	_, plan, err := inv.plan()
+	if err != nil {
+		return err
+	}
+	r := &plan.Report
+	if r.Status == patcher.Patched {
+		r.Status = patcher.NeedsPatch
+	}
+	if inv.json {
+		if err := inv.print(r); err != nil {
+			return err
+		}
+	} else {
+		says := map[patcher.Status]string{
+			patcher.NeedsPatch:     "needs the patch: " + r.Summary(),
+			patcher.AlreadyPatched: fmt.Sprintf("%s: patched, %s", r.Name(), r.Header),
+			patcher.NotNeeded:      fmt.Sprintf("%s: %s on Apple as it is, no patch needed, %s", r.Name(), r.After, r.Header),
+		}
+		fmt.Fprintln(inv.stdout, says[r.Status])
+	}
+	if r.Status == patcher.NeedsPatch {
+		return errFinding
+	}
+	return nil
+}
+
+func runDiff(inv *invocation) error {
+	tree, plan, err := inv.plan()
+	if err != nil {
+		return err
+	}
+	h := plan.Report.Header
+	_, err = io.WriteString(inv.stdout, udiff.Unified("a/"+h, "b/"+h, string(tree[h]), string(plan.Content)))
+	return err
+}
+
+func runRevert(inv *invocation) error {
+	tree, err := includedir.ReadTree(inv.dir)
+	if err != nil {
+		return err
+	}
+	reverted := map[string][]byte{}
+	for rel, content := range tree {
+		if len(content) > patcher.MaxHeader {
+			continue
+		}
+		original, marked, err := patcher.Revert(rel, content)
+		if err != nil {
+			return err
+		}
+		if marked {
+			reverted[rel] = original
+		}
+	}
+	for rel, original := range reverted {
+		if err := inv.replaceHeader(rel, tree[rel], original); err != nil {
+			return err
+		}
+		fmt.Fprintf(inv.stderr, "%s: the patch is taken back\n", rel)
+	}
+	return nil
+}

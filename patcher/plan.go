@@ -1,0 +1,277 @@
+package patcher
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+)
+
+// A Tree is an include directory of mimalloc: file contents by path from the
+// directory that holds mimalloc.h, with slashes.
+type Tree map[string][]byte
+
+// MaxHeader bounds what is read as a header, in bytes. Upstream's largest is below 60 KiB.
+const MaxHeader = 4 << 20
+
+// A Plan is what a tree needs, verified.
+type Plan struct {
+	Report  Report
+	Content []byte // of the file Report.Header after the edits
+}
+
+// NewPlan decides what a tree needs: Report.Status is Patched (Content then
+// differs from the input), AlreadyPatched or NotNeeded. Its error is a
+// *DriftError.
+func NewPlan(tree Tree) (*Plan, error) {
+	p, err := plan(tree)
+	if err != nil {
+		var d *DriftError
+		if !errors.As(err, &d) {
+			panic(err) // every error of the package is a drift
+		}
+		return nil, finish(d, tree)
+	}
+	p.Report.Schema = 1
+	p.Report.Version = Version(tree["mimalloc.h"])
+	return p, nil
+}
+
+// finish fills in what is the same for every DriftError.
+func finish(d *DriftError, tree Tree) *DriftError {
+	d.Known = knownReleases()
+	d.Version = Version(tree["mimalloc.h"])
+	if d.Hint == "" {
+		d.Hint = driftHint
+	}
+	return d
+}
+
+func plan(tree Tree) (*Plan, error) {
+	d, err := selectorFile(tree)
+	if err != nil {
+		return nil, err
+	}
+	blocks, err := marked(d.header, d.src)
+	if err != nil {
+		return nil, err
+	}
+	if blocks != nil {
+		return alreadyPatched(d, blocks)
+	}
+	return d.plan()
+}
+
+// plan plans the edits of a header without marks.
+func (d *document) plan() (*Plan, error) {
+	s, err := d.readSelector()
+	if err != nil {
+		return nil, err
+	}
+	if s == nil {
+		return nil, d.drift(0, "a conditional that chooses the TLS model by MI_TLS_MODEL_… macros", "none")
+	}
+	if err := d.unprotected(s); err != nil {
+		return nil, err
+	}
+	report := Report{
+		Header: d.header,
+		Status: NotNeeded,
+		Before: s.before,
+		After:  ThreadLocal,
+		Slots:  s.slots,
+		Edits:  []ReportEdit{},
+	}
+	if s.before == ThreadLocal {
+		if err := d.guarded(s); err != nil {
+			return nil, err
+		}
+		return &Plan{report, d.src}, nil
+	}
+	if err := d.readAccessor(s); err != nil {
+		return nil, unreadable(d.header, d.src, err)
+	}
+	report.Status = Patched
+	report.Generation = s.generation.id
+	report.Edits = []ReportEdit{{"selector", d.line(s.apple.pos)}, {"guard", d.line(s.guard.pos)}}
+	out := insert(d.src, d.insertions(s))
+	if err := d.verify(out, s); err != nil {
+		return nil, err
+	}
+	return &Plan{report, out}, nil
+}
+
+// parseHeader parses a header; its errors are drift.
+func parseHeader(header string, src []byte) (*document, error) {
+	if len(src) > MaxHeader {
+		return nil, drift(header, 0, fmt.Sprintf("a header of at most %d bytes", MaxHeader), fmt.Sprintf("%d bytes", len(src)))
+	}
+	d, err := parse(src)
+	if err != nil {
+		return nil, unreadable(header, src, err)
+	}
+	d.header = header
+	return d, nil
+}
+
+// unreadable turns a *lexError into drift.
+func unreadable(header string, src []byte, err error) error {
+	var l *lexError
+	if errors.As(err, &l) {
+		return drift(header, lineAt(src, min(l.pos, len(src))), "a header that every compiler reads alike", l.msg)
+	}
+	return err
+}
+
+// alreadyPatched verifies marked blocks: without them, the header has to plan
+// to exactly what it is.
+func alreadyPatched(d *document, blocks []removal) (*Plan, error) {
+	original, err := parseHeader(d.header, remove(d.src, blocks))
+	if err != nil {
+		return nil, err
+	}
+	p, err := original.plan()
+	if err != nil {
+		var e *DriftError
+		if errors.As(err, &e) {
+			e.Found += " (lines counted without the marked blocks)"
+		}
+		return nil, err
+	}
+	if !bytes.Equal(p.Content, d.src) {
+		e := d.drift(blocks[0].pos, "the marked blocks as this mimalloc-tls writes them", "other text in them, or around them")
+		e.Hint = "take them out with `mimalloc-tls revert`, then patch again"
+		return nil, e
+	}
+	p.Report.Status = AlreadyPatched
+	p.Report.Before = ThreadLocal
+	p.Report.Slots = []int{}
+	p.Report.Edits = []ReportEdit{}
+	return p, nil
+}
+
+// guarded checks that a header whose owner chose thread-local has the guard on
+// as well.
+func (d *document) guarded(s *selector) error {
+	for i := range targets {
+		t := &targets[i]
+		if t.apple && d.evaluate(t).macro(guardMacro).defined != yes {
+			return d.drift(s.apple.pos, guardMacro+" where thread-local is chosen for "+t.name, "it undefined, or not for certain")
+		}
+	}
+	return nil
+}
+
+// unprotected refuses a header that redefines what the patch relies on.
+func (d *document) unprotected(s *selector) error {
+	var walk func(items []item) error
+	walk = func(items []item) error {
+		for i := range items {
+			it := &items[i]
+			if it.group != nil && it.group != s.group {
+				for j := range it.group.branches {
+					if err := walk(it.group.branches[j].items); err != nil {
+						return err
+					}
+				}
+			}
+			if it.dir == nil || it.dir.symbol < 0 {
+				continue
+			}
+			name := d.names[it.dir.symbol]
+			if protectedNames[name] && name != guardMacro || it.dir.name == "undef" && name == "MI_HAS_TLS_SLOT" {
+				return d.drift(it.pos, name+" as it is everywhere else in mimalloc", quote(d.text(it)))
+			}
+		}
+		return nil
+	}
+	return walk(d.items)
+}
+
+// selectorFile finds the one file of a tree that defines models, or else the
+// one that would.
+func selectorFile(tree Tree) (*document, error) {
+	var found *document
+	for _, name := range slices.Sorted(maps.Keys(tree)) {
+		src := tree[name]
+		if !sourceExtensions[path.Ext(name)] || !mayDefineModel(src) {
+			continue
+		}
+		isHeader := slices.Contains(headers, name)
+		d, err := parseHeader(name, src)
+		if err != nil {
+			return nil, err
+		}
+		first := d.firstModelMacro()
+		switch {
+		case first == "":
+		case !isHeader:
+			return nil, drift(name, 0, "the macros of the TLS model to be defined in "+strings.Join(headers, " or "), "a definition of "+first+" here")
+		case found != nil:
+			return nil, drift(name, 0, "the macros of the TLS model to be defined in one file", "a definition of "+first+" here and others in "+found.header)
+		default:
+			found = d
+		}
+	}
+	if found != nil {
+		return found, nil
+	}
+	for _, h := range headers {
+		if src, ok := tree[h]; ok {
+			return parseHeader(h, src)
+		}
+	}
+	return nil, drift(headers[0], 0, "the header that chooses the TLS model", "no such file")
+}
+
+// sourceExtensions are those of files that a header would include. Others
+// (prose, an editor's copy of a header) are not looked at.
+var sourceExtensions = map[string]bool{".h": true, ".hh": true, ".hpp": true, ".hxx": true, ".inc": true, ".inl": true, ".ipp": true, ".def": true, ".c": true, ".cc": true, ".cpp": true}
+
+// firstModelMacro returns the first macro that the header defines or undefines
+// and that belongs to the choice of the model.
+func (d *document) firstModelMacro() string {
+	for i, name := range d.names {
+		if d.defines[i] && (strings.HasPrefix(name, "MI_TLS_") || name == "MI_HAS_TLS_SLOT") {
+			return name
+		}
+	}
+	return ""
+}
+
+// mayDefineModel is a quick look at whether firstModelMacro could find any:
+// it finds the names, and line splices that could hide one.
+func mayDefineModel(src []byte) bool {
+	if bytes.Contains(src, []byte("MI_TLS_")) || bytes.Contains(src, []byte("MI_HAS_TLS_SLOT")) {
+		return true
+	}
+	for i := 1; i < len(src); i++ {
+		n := bytes.IndexByte(src[i:], '\\')
+		if n < 0 {
+			return false
+		}
+		if i += n; isIdent(src[i-1]) && splice(src, i) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// Witness returns a C source. Where the header was patched, as written says, it
+// compiles only against the header of this plan: a wrong include path, on which
+// upstream's own header comes first, becomes an error of the build.
+func (p *Plan) Witness(written bool) string {
+	text := ""
+	if written && (p.Report.Status == Patched || p.Report.Status == AlreadyPatched) {
+		text = "#include \"mimalloc.h\"\n" +
+			"#include \"mimalloc/types.h\"\n" +
+			"#include \"" + p.Report.Header + "\"\n" +
+			"#if !defined(" + witnessTree + ")\n" +
+			"#error \"rules_mimalloc: " + p.Report.Header + " is not the patched one; look for another include directory of mimalloc on the command line\"\n" +
+			"#endif\n"
+	}
+	return text + "typedef int rules_mimalloc_witness; // a source may not be empty\n"
+}
