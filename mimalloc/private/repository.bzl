@@ -19,10 +19,21 @@ package(
 
 exports_files(glob(["LICENSE*"], allow_empty = True))
 
+# Upstream's files as they are.
+filegroup(
+    name = "include_files",
+    srcs = glob(["include/**"]),
+)
+
+filegroup(
+    name = "src_files",
+    srcs = glob(["src/**"]),
+)
+
 mimalloc_library(
     name = "mimalloc",
-    srcs = glob(["src/**"]),
-    hdrs = glob(["include/**"]),
+    srcs = [":src_files"],
+    hdrs = [":include_files"],
     check = {check},
     override_on_apple = {override_on_apple},
     tls_model = {tls_model},

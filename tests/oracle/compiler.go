@@ -1,0 +1,142 @@
+// Package oracle asks a C compiler, and the object files it makes, which TLS
+// model a mimalloc uses. It shares nothing with the patcher, so that it can
+// tell whether the patcher is right.
+//
+// It is for tests and for the demo. The compiler is zig's clang, which can
+// compile for every target from any host.
+package oracle
+
+import (
+	"bytes"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// A Target is what the compiler is asked about.
+type Target struct {
+	Triple string // as zig spells it
+	Apple  bool   // 64-bit: a target that the patch is for
+}
+
+// Targets are the systems that a patched header is compared for.
+var Targets = []Target{
+	{"aarch64-macos", true},
+	{"x86_64-macos", true},
+	{"aarch64-ios", true},
+	{"aarch64-ios-simulator", true},
+	{"x86_64-ios-simulator", true},
+	{"aarch64-tvos", true},
+	{"aarch64-tvos-simulator", true},
+	{"aarch64-watchos", true},
+	{"aarch64-watchos-simulator", true},
+	{"aarch64-visionos", true},
+	{"aarch64-visionos-simulator", true},
+	{"x86_64-linux-gnu", false},
+	{"aarch64-linux-gnu", false},
+	{"riscv64-linux-gnu", false},
+	{"x86_64-linux-musl", false},
+	{"aarch64-linux-musl", false},
+	{"x86_64-windows-gnu", false},
+	{"aarch64-windows-gnu", false},
+	{"x86_64-freebsd", false},
+	{"x86_64-openbsd", false},
+	{"x86_64-netbsd", false},
+}
+
+// A Compiler is a `zig cc`.
+type Compiler struct {
+	Zig string // path of the zig-cc of @zig_sdk
+}
+
+// headers are what a source includes to see the macros of a model: all that
+// exist in the include directory.
+var headers = []string{"mimalloc.h", "mimalloc/types.h", "mimalloc/internal.h", "mimalloc/prim.h", "mimalloc/prim-tls.h", "mimalloc/prim/prim-tls.h"}
+
+// source is a translation unit that includes the headers.
+func source() string {
+	var b strings.Builder
+	for _, h := range headers {
+		fmt.Fprintf(&b, "#if __has_include(\"%s\")\n#include \"%s\"\n#endif\n", h, h)
+	}
+	return b.String()
+}
+
+// command makes a zig cc command line for a target.
+func (c Compiler) command(t Target, include string, args ...string) *exec.Cmd {
+	line := []string{"-target", t.Triple, "-isystem", include, "-lc++"} // with libc++'s headers, for C++
+	if t.Apple && !strings.HasSuffix(t.Triple, "-macos") {
+		// zig adds Darwin's headers for macOS alone.
+		line = append(line, "-isystem", filepath.Join(filepath.Dir(c.Zig), "lib", "libc", "include", "any-darwin-any"))
+	}
+	return exec.Command(c.Zig, append(line, args...)...)
+}
+
+// A CompileError is what a compiler said when it failed.
+type CompileError struct {
+	Target string
+	Output string
+}
+
+func (e *CompileError) Error() string { return e.Target + ": " + e.Output }
+
+func run(t Target, cmd *exec.Cmd) ([]byte, error) {
+	var stdout, stderr bytes.Buffer
+	cmd.Stdin = strings.NewReader(source())
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		if _, failed := err.(*exec.ExitError); !failed {
+			return nil, err
+		}
+		return nil, &CompileError{t.Triple, stderr.String()}
+	}
+	return stdout.Bytes(), nil
+}
+
+// Macros returns the macros that hold behind mimalloc's headers, by name; the
+// language is "c" or "c++". Its error is a *CompileError where the compiler
+// refused the headers.
+func (c Compiler) Macros(t Target, include, language string, args ...string) (map[string]string, error) {
+	out, err := run(t, c.command(t, include, append(args, "-x", language, "-E", "-dM", "-")...))
+	if err != nil {
+		return nil, err
+	}
+	macros := make(map[string]string)
+	for _, line := range strings.Split(string(out), "\n") {
+		name, body, _ := strings.Cut(strings.TrimPrefix(line, "#define "), " ")
+		macros[name] = body
+	}
+	return macros, nil
+}
+
+// Text returns the preprocessed text of mimalloc's headers, without the places
+// of lines: line markers, __FILE__ and __LINE__. Its error is as that of Macros.
+func (c Compiler) Text(t Target, include, language string, args ...string) (string, error) {
+	args = append(args, "-Wno-builtin-macro-redefined", "-D__FILE__=\"\"", "-D__LINE__=0", "-x", language, "-E", "-P", "-")
+	out, err := run(t, c.command(t, include, args...))
+	return string(out), err
+}
+
+// models are the macros of both vocabularies behind MI_TLS_MODEL_.
+var models = []struct{ macro, model string }{
+	{"THREAD_LOCAL", "thread-local"}, {"LOCAL", "thread-local"},
+	{"FIXED_SLOT", "fixed-slot"}, {"FIXED", "fixed-slot"},
+	{"DYNAMIC_PTHREADS", "pthread-key"}, {"PTHREADS", "pthread-key"},
+	{"DYNAMIC_WIN32", "win32"}, {"WIN32", "win32"},
+}
+
+// Model returns the model that macros mean, as the patcher's reports spell it;
+// several are joined by "+", none is "none".
+func Model(macros map[string]string) string {
+	var found []string
+	for _, m := range models {
+		if v, ok := macros["MI_TLS_MODEL_"+m.macro]; ok && v != "0" {
+			found = append(found, m.model)
+		}
+	}
+	if found == nil {
+		return "none"
+	}
+	return strings.Join(found, "+")
+}
