@@ -1,0 +1,3 @@
+#include "greet.h"
+
+int main(void) { return greet_count() == 1 ? 0 : 1; }
