@@ -37,7 +37,7 @@ const driftHint = "the mimalloc-tls patcher changed nothing: see docs/drift.md o
 
 // knownReleases lists the releases of every generation.
 func knownReleases() string {
-	var list []string
+	list := []string{plainReleases}
 	for _, g := range generations {
 		list = append(list, g.releases)
 	}

@@ -35,20 +35,25 @@ type run struct {
 
 var one = &expr{kind: exprNumber, num: 1}
 
-// evaluate walks a header for a target. The extra macros are defined as 1
-// beforehand.
-func (d *document) evaluate(t *target, extra ...string) *evaluation {
+// newEvaluation makes an evaluation for runs over the document.
+func (d *document) newEvaluation() *evaluation {
 	n := len(d.names)
-	e := &evaluation{doc: d, macros: make([]macro, n), active: make([]run, 0, 64), visits: make([]int, n), index: make([]int, n)}
-	for i, name := range d.names {
-		e.macros[i].defined = t.predefined(name)
-		if platformMacros[name] && e.macros[i].defined == yes {
+	return &evaluation{doc: d, macros: make([]macro, n), visits: make([]int, n), index: make([]int, n)}
+}
+
+// run walks the header for the target of that number. The extra macros are
+// defined as 1 beforehand. What an earlier run found is lost.
+func (e *evaluation) run(target int, extra ...string) {
+	d := e.doc
+	e.log, e.active = e.log[:0], e.active[:0]
+	for i, start := range d.start {
+		e.macros[i] = macro{defined: start.predefined(target)}
+		if e.macros[i].defined == yes && platformMacros[d.names[i]] {
 			e.macros[i].value = one
 		}
 	}
 	if d.guard != nil {
-		guard := d.guard.branches[0].items[0].dir.symbol
-		e.macros[guard] = macro{defined: no}
+		e.macros[d.guard.branches[0].items[0].dir.symbol] = macro{defined: no}
 	}
 	for _, name := range extra {
 		if i, ok := d.symbols[name]; ok {
@@ -56,7 +61,6 @@ func (d *document) evaluate(t *target, extra ...string) *evaluation {
 		}
 	}
 	e.walk(d.items, yes)
-	return e
 }
 
 // macro returns what holds for a macro behind the header.
@@ -251,7 +255,7 @@ func truth(b bool) int64 {
 func (e *evaluation) binary(x *expr) (int64, bool) {
 	a, knownA := e.value(x.a)
 	b, knownB := e.value(x.b)
-	switch x.op { // one side can settle these
+	switch string(x.op) { // one side can settle these
 	case "&&":
 		if knownA && a == 0 || knownB && b == 0 {
 			return 0, true
@@ -266,7 +270,7 @@ func (e *evaluation) binary(x *expr) (int64, bool) {
 	if !knownA || !knownB {
 		return 0, false
 	}
-	switch x.op {
+	switch string(x.op) {
 	case "==":
 		return truth(a == b), true
 	case "!=":
@@ -291,7 +295,7 @@ func (e *evaluation) binary(x *expr) (int64, bool) {
 	if a < 0 || b < 0 || a >= small || b >= small {
 		return 0, false
 	}
-	switch x.op {
+	switch string(x.op) {
 	case "+":
 		return a + b, true
 	case "-":
@@ -302,7 +306,7 @@ func (e *evaluation) binary(x *expr) (int64, bool) {
 		if b == 0 {
 			return 0, false
 		}
-		if x.op == "/" {
+		if x.op[0] == '/' {
 			return a / b, true
 		}
 		return a % b, true

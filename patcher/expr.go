@@ -25,7 +25,7 @@ const (
 // An expr is a node of a parsed #if condition.
 type expr struct {
 	kind    exprKind
-	op      string // of exprBinary
+	op      []byte // of exprBinary
 	num     int64
 	symbol  int
 	a, b, c *expr
@@ -80,6 +80,15 @@ func (p *exprParser) accept(s string) bool {
 	return false
 }
 
+// node allocates a node; in chunks, since a header has hundreds.
+func (p *exprParser) node(e expr) *expr {
+	if len(p.d.nodes) == cap(p.d.nodes) {
+		p.d.nodes = make([]expr, 0, 256)
+	}
+	p.d.nodes = append(p.d.nodes, e)
+	return &p.d.nodes[len(p.d.nodes)-1]
+}
+
 func (p *exprParser) fail() *expr {
 	p.bad = true
 	return &expr{}
@@ -98,19 +107,19 @@ func (p *exprParser) conditional() *expr {
 	if !p.accept(":") {
 		return p.fail()
 	}
-	return &expr{kind: exprConditional, a: cond, b: yes, c: p.conditional()}
+	return p.node(expr{kind: exprConditional, a: cond, b: yes, c: p.conditional()})
 }
 
 func (p *exprParser) binary(level int) *expr {
 	left := p.primary()
 	for !p.bad && len(p.tokens) > 0 && p.tokens[0].kind == tokenPunct {
-		op := string(p.tokens[0].text)
-		prec := precedence[op]
+		prec := precedence[string(p.tokens[0].text)]
 		if prec == 0 || prec < level {
 			break
 		}
+		op := p.tokens[0].text
 		p.tokens = p.tokens[1:]
-		left = &expr{kind: exprBinary, op: op, a: left, b: p.binary(prec + 1)}
+		left = p.node(expr{kind: exprBinary, op: op, a: left, b: p.binary(prec + 1)})
 	}
 	return left
 }
@@ -128,7 +137,7 @@ func (p *exprParser) primary() *expr {
 	switch t.kind {
 	case tokenNumber:
 		if n, err := strconv.ParseInt(trimSuffix(string(t.text)), 0, 64); err == nil {
-			return &expr{kind: exprNumber, num: n}
+			return p.node(expr{kind: exprNumber, num: n})
 		}
 		return &expr{}
 	case tokenString:
@@ -144,11 +153,11 @@ func (p *exprParser) primary() *expr {
 		}
 		return e
 	case "!":
-		return &expr{kind: exprNot, a: p.primary()}
+		return p.node(expr{kind: exprNot, a: p.primary()})
 	case "-":
-		return &expr{kind: exprNegate, a: p.primary()}
+		return p.node(expr{kind: exprNegate, a: p.primary()})
 	case "~":
-		return &expr{kind: exprComplement, a: p.primary()}
+		return p.node(expr{kind: exprComplement, a: p.primary()})
 	case "+":
 		return p.primary()
 	}
@@ -162,7 +171,7 @@ func (p *exprParser) identifier(t token) *expr {
 		if len(p.tokens) == 0 || p.tokens[0].kind != tokenIdent {
 			return p.fail()
 		}
-		e := &expr{kind: exprDefined, symbol: p.d.symbol(p.tokens[0].text)}
+		e := p.node(expr{kind: exprDefined, symbol: p.d.symbol(p.tokens[0].text)})
 		p.tokens = p.tokens[1:]
 		if paren && !p.accept(")") {
 			return p.fail()
@@ -184,7 +193,7 @@ func (p *exprParser) identifier(t token) *expr {
 		}
 		return &expr{}
 	}
-	return &expr{kind: exprMacro, symbol: p.d.symbol(t.text)}
+	return p.node(expr{kind: exprMacro, symbol: p.d.symbol(t.text)})
 }
 
 // trimSuffix removes the suffix of a signed integer literal. Unsigned ones

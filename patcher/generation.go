@@ -71,6 +71,27 @@ var generations = []generation{
 		apple:  "defined ( __APPLE__ ) && MI_HAS_TLS_SLOT && ! defined ( __POWERPC__ )",
 		before: FixedSlot,
 	},
+	{
+		id: "D", releases: "3.4.0 to 3.4.3",
+		header: "mimalloc/prim.h", names: &longNames,
+		outer:  "! defined ( MI_TLS_MODEL_THREAD_LOCAL ) && ! defined ( MI_TLS_MODEL_DYNAMIC_PTHREADS )",
+		apple:  "defined ( __APPLE__ ) && MI_HAS_TLS_SLOT && ! defined ( __POWERPC__ )",
+		before: FixedSlot,
+	},
+	{
+		id: "E", releases: "3.5.0 to 3.5.2",
+		header: "mimalloc/prim-tls.h", names: &shortNames,
+		outer:  "! defined ( MI_TLS_MODEL_LOCAL ) && ! defined ( MI_TLS_MODEL_PTHREADS ) && ! defined ( MI_TLS_MODEL_FIXED ) && ! defined ( MI_TLS_MODEL_WIN32 )",
+		apple:  "defined ( __APPLE__ ) || defined ( __OpenBSD__ ) || defined ( __ANDROID__ )",
+		before: PthreadKey,
+	},
+	{
+		id: "F", releases: "3.6.0",
+		header: "mimalloc/prim/prim-tls.h", names: &shortNames,
+		outer:  "! defined ( MI_TLS_MODEL_LOCAL ) && ! defined ( MI_TLS_MODEL_PTHREADS ) && ! defined ( MI_TLS_MODEL_FIXED ) && ! defined ( MI_TLS_MODEL_WIN32 )",
+		apple:  "defined ( __APPLE__ ) || defined ( __OpenBSD__ ) || defined ( __ANDROID__ )",
+		before: PthreadKey,
+	},
 }
 
 // headers are the places where a selector may stand.
@@ -107,5 +128,6 @@ var guardStatements = map[string]string{
 var protectedNames = fields(`
 	MI_TLS_RECURSE_GUARD mi_decl_thread mi_decl_hidden mi_unlikely mi_theap_t
 	_mi_theap_default _mi_theap_cached __mi_theap_default __mi_theap_cached
+	_mi_heap_default mi_prim_get_default_heap mi_heap_t
 	_mi_theap_empty _mi_theap_empty_get __mi_theap_empty _mi_process_is_initialized
 	defined static inline extern if return __asm __APPLE__ __GNUC__ __aarch64__ __x86_64__`)

@@ -211,31 +211,7 @@ func lexToken(src []byte, pos int) (token, error) {
 	case isDigit(c), c == '.' && pos+1 < len(src) && isDigit(src[pos+1]):
 		kind = tokenNumber
 	default:
-		end := pos + 1
-		var spelled []byte
-		// The two-character operators of #if, and the digraph of '#'.
-		if end < len(src) {
-			at := end
-			for at < len(src) {
-				n := splice(src, at)
-				if n == 0 {
-					break
-				}
-				at += n
-			}
-			if at < len(src) {
-				switch two := string([]byte{c, src[at]}); two {
-				case "&&", "||", "==", "!=", "<=", ">=", "<<", ">>", "##":
-					spelled, end = []byte(two), at+1
-				case "%:":
-					spelled, end = []byte("#"), at+1
-				}
-			}
-		}
-		if spelled == nil {
-			spelled = src[pos:end]
-		}
-		return token{tokenPunct, pos, end, spelled}, nil
+		return lexPunct(src, pos), nil
 	}
 	end := pos
 	var clean []byte // set at the first splice
@@ -261,6 +237,34 @@ func lexToken(src []byte, pos int) (token, error) {
 	}
 	return token{kind, pos, end, clean}, nil
 }
+
+// lexPunct reads an operator of #if, a '#' or any other single character.
+func lexPunct(src []byte, pos int) token {
+	at := pos + 1
+	for at < len(src) {
+		n := splice(src, at)
+		if n == 0 {
+			break
+		}
+		at += n
+	}
+	if at < len(src) {
+		a, b := src[pos], src[at]
+		switch {
+		case a == '%' && b == ':': // the digraph
+			return token{tokenPunct, pos, at + 1, hash}
+		case a == b && (a == '&' || a == '|' || a == '=' || a == '<' || a == '>' || a == '#'),
+			b == '=' && (a == '!' || a == '<' || a == '>'):
+			if at == pos+1 {
+				return token{tokenPunct, pos, at + 1, src[pos : at+1]}
+			}
+			return token{tokenPunct, pos, at + 1, []byte{a, b}} // spliced
+		}
+	}
+	return token{tokenPunct, pos, pos + 1, src[pos : pos+1]}
+}
+
+var hash = []byte("#")
 
 // isExponentSign reports whether src[i] is the sign in a number such as 1e+5.
 func isExponentSign(src []byte, start, i int) bool {

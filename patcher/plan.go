@@ -71,11 +71,11 @@ func (d *document) plan() (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s == nil {
-		return nil, d.drift(0, "a conditional that chooses the TLS model by MI_TLS_MODEL_… macros", "none")
-	}
 	if err := d.unprotected(s); err != nil {
 		return nil, err
+	}
+	if s == nil {
+		return d.planPlain()
 	}
 	report := Report{
 		Header: d.header,
@@ -156,9 +156,12 @@ func alreadyPatched(d *document, blocks []removal) (*Plan, error) {
 // guarded checks that a header whose owner chose thread-local has the guard on
 // as well.
 func (d *document) guarded(s *selector) error {
-	for i := range targets {
-		t := &targets[i]
-		if t.apple && d.evaluate(t).macro(guardMacro).defined != yes {
+	e := d.newEvaluation()
+	for i, t := range targets {
+		if !t.apple {
+			continue
+		}
+		if e.run(i); e.macro(guardMacro).defined != yes {
 			return d.drift(s.apple.pos, guardMacro+" where thread-local is chosen for "+t.name, "it undefined, or not for certain")
 		}
 	}
@@ -171,7 +174,7 @@ func (d *document) unprotected(s *selector) error {
 	walk = func(items []item) error {
 		for i := range items {
 			it := &items[i]
-			if it.group != nil && it.group != s.group {
+			if it.group != nil && (s == nil || it.group != s.group) {
 				for j := range it.group.branches {
 					if err := walk(it.group.branches[j].items); err != nil {
 						return err

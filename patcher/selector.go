@@ -2,6 +2,7 @@ package patcher
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -21,10 +22,14 @@ type selector struct {
 	accessor  string // what takes the statement's place on Apple
 }
 
-// definesModel reports whether a directive defines or undefines a macro of any
-// vocabulary.
+// definesModel reports whether a directive defines or undefines a model: a
+// macro of any vocabulary, or of one to come. Slot numbers are none.
 func (d *document) definesModel(dir *directive) bool {
-	return dir.symbol >= 0 && strings.HasPrefix(d.names[dir.symbol], modelPrefix)
+	if dir.symbol < 0 || !strings.HasPrefix(d.names[dir.symbol], modelPrefix) {
+		return false
+	}
+	name := d.names[dir.symbol]
+	return !slices.Contains(longNames.slots[:], name) && !slices.Contains(shortNames.slots[:], name)
 }
 
 // findSelector finds the one group that holds every definition of a model. It
@@ -90,7 +95,7 @@ func (d *document) onlyModels(g *group) error {
 					return err
 				}
 			case it.dir != nil && it.dir.name == "define" && !it.dir.function &&
-				(d.definesModel(it.dir) || d.names[it.dir.symbol] == guardMacro):
+				(strings.HasPrefix(d.names[it.dir.symbol], modelPrefix) || d.names[it.dir.symbol] == guardMacro):
 			default:
 				return d.drift(it.pos, "nothing but definitions of the model in its selector", quote(d.text(it)))
 			}
@@ -160,12 +165,13 @@ func (d *document) readSelector() (*selector, error) {
 	}
 	s := &selector{group: g, names: d.vocabulary()}
 	var choice *directive
+	e := d.newEvaluation()
 	for i := range targets {
 		t := &targets[i]
 		if !t.apple {
 			continue
 		}
-		e := d.evaluate(t)
+		e.run(i)
 		model, by, err := d.chosen(g, s.names, t, e)
 		if err != nil {
 			return nil, err

@@ -55,6 +55,42 @@ func fields(s string) map[string]bool {
 	return set
 }
 
+// A startState is what is known of a macro where a header begins.
+type startState struct {
+	defined uint32 // by target: the bits of targets that predefine it
+	known   bool   // for the other targets: it is not defined
+}
+
+// predefinedBy holds the targets that predefine a macro, as bits.
+var predefinedBy = func() map[string]uint32 {
+	bits := make(map[string]uint32)
+	for i, t := range targets {
+		for _, name := range strings.Fields(t.defined) {
+			bits[name] |= 1 << i
+		}
+	}
+	return bits
+}()
+
+func startOf(name string) startState {
+	s := startState{defined: predefinedBy[name], known: platformMacros[name] || overrideMacros[name]}
+	for _, p := range overridePrefixes {
+		s.known = s.known || strings.HasPrefix(name, p)
+	}
+	return s
+}
+
+// predefined returns the state on the target with that number.
+func (s startState) predefined(target int) tri {
+	switch {
+	case s.defined>>target&1 != 0:
+		return yes
+	case s.known:
+		return no
+	}
+	return unknown
+}
+
 // A tri is a truth value that can be unknown.
 type tri uint8
 
@@ -69,36 +105,6 @@ func known(b bool) tri {
 		return yes
 	}
 	return no
-}
-
-// predefined reports whether a macro is defined where a header begins.
-func (t *target) predefined(name string) tri {
-	if containsField(t.defined, name) {
-		return yes
-	}
-	if platformMacros[name] || overrideMacros[name] {
-		return no
-	}
-	for _, p := range overridePrefixes {
-		if strings.HasPrefix(name, p) {
-			return no
-		}
-	}
-	return unknown
-}
-
-func containsField(list, name string) bool {
-	for {
-		i := strings.Index(list, name)
-		if i < 0 {
-			return false
-		}
-		end := i + len(name)
-		if (i == 0 || list[i-1] == ' ') && (end == len(list) || list[end] == ' ') {
-			return true
-		}
-		list = list[end:]
-	}
 }
 
 func (t tri) String() string { return [...]string{"undecided", "off", "on"}[t] }

@@ -17,7 +17,9 @@ type document struct {
 	items   []item
 	symbols map[string]int // identifiers of directives, numbered
 	names   []string       // by number
+	start   []startState   // by number: what holds where the header begins
 	defines []bool         // by number: some #define or #undef names it
+	nodes   []expr         // where the next nodes of conditions go
 	guard   *group         // the include guard, nil where there is none
 }
 
@@ -62,6 +64,7 @@ func (d *document) symbol(name []byte) int {
 	}
 	n := len(d.names)
 	d.names = append(d.names, string(name))
+	d.start = append(d.start, startOf(string(name)))
 	d.defines = append(d.defines, false)
 	d.symbols[d.names[n]] = n
 	return n
@@ -80,7 +83,7 @@ func parse(src []byte) (*document, error) {
 		return nil, err
 	}
 	d := &document{src: src, symbols: make(map[string]int, 128)}
-	p := parser{d: d}
+	p := parser{d: d, tokens: make([]token, 0, 1024)}
 	if bytes.HasPrefix(src, utf8BOM) {
 		p.pos = len(utf8BOM)
 	}
@@ -128,9 +131,10 @@ func checkText(src []byte) error {
 }
 
 type parser struct {
-	d    *document
-	pos  int
-	line []token // of the directive just read, without its name
+	d      *document
+	pos    int
+	tokens []token // of all directives; documents keep parts of it
+	line   []token // of the directive just read, without its name
 }
 
 // An opener is the start of a directive line.
@@ -229,7 +233,7 @@ func directiveStart(src []byte, pos int) (int, bool, error) {
 
 // directive reads the line behind a '#' and returns the directive's name.
 func (p *parser) directive(pos int) (string, error) {
-	p.line = p.line[:0]
+	start := len(p.tokens)
 	name := ""
 	for first := true; ; first = false {
 		t, err := next(p.d.src, pos)
@@ -238,6 +242,7 @@ func (p *parser) directive(pos int) (string, error) {
 		}
 		if t.kind == tokenNewline {
 			p.pos = t.end
+			p.line = p.tokens[start:len(p.tokens):len(p.tokens)]
 			return name, nil
 		}
 		pos = t.end
@@ -245,19 +250,36 @@ func (p *parser) directive(pos int) (string, error) {
 			if t.kind != tokenIdent { // "# 12 \"file\"" and the like
 				name = "line"
 			} else {
-				name = string(t.text)
+				name = directiveName(t.text)
 			}
 			continue
 		}
-		p.line = append(p.line, t)
+		p.tokens = append(p.tokens, t)
 		switch name { // their text need not be tokens
 		case "error", "warning", "include", "include_next", "import":
+			p.line = p.tokens[start:len(p.tokens):len(p.tokens)]
 			if err := p.rawLine(pos); err != nil {
 				return "", err
 			}
 			return name, nil
 		}
 	}
+}
+
+// directiveNames are those there are, so that reading one allocates nothing.
+var directiveNames = func() map[string]string {
+	names := make(map[string]string)
+	for name := range fields("define undef if ifdef ifndef elif elifdef elifndef else endif include include_next import error warning pragma line ident") {
+		names[name] = name
+	}
+	return names
+}()
+
+func directiveName(text []byte) string {
+	if name, ok := directiveNames[string(text)]; ok {
+		return name
+	}
+	return string(text)
 }
 
 // rawLine skips the rest of a line whose text is free, keeping what it names.
@@ -276,7 +298,7 @@ func (p *parser) rawLine(pos int) error {
 // plain makes the directive just read.
 func (p *parser) plain(open opener) (*directive, error) {
 	dir := &directive{pos: open.pos, end: p.pos, name: open.name, symbol: -1}
-	dir.args = append([]token(nil), p.line...)
+	dir.args = p.line
 	switch open.name {
 	case "define", "undef":
 		if len(dir.args) == 0 || dir.args[0].kind != tokenIdent {
@@ -304,7 +326,7 @@ func (p *parser) group(open opener, depth int) (*group, error) {
 	for {
 		b := branch{pos: open.pos, body: p.pos}
 		if open.name != "else" {
-			b.tokens = append([]token(nil), p.line...)
+			b.tokens = p.line
 			switch open.name {
 			case "ifdef", "elifdef":
 				b.tokens = definedTokens(b.tokens, false)
@@ -341,15 +363,21 @@ func (p *parser) group(open opener, depth int) (*group, error) {
 	}
 }
 
+var (
+	notToken     = token{kind: tokenPunct, text: []byte("!")}
+	definedToken = token{kind: tokenIdent, text: []byte("defined")}
+	openToken    = token{kind: tokenPunct, text: []byte("(")}
+	closeToken   = token{kind: tokenPunct, text: []byte(")")}
+)
+
 // definedTokens turns the operand of #ifdef into the condition that means it.
 func definedTokens(operand []token, not bool) []token {
-	punct := func(s string) token { return token{kind: tokenPunct, text: []byte(s)} }
-	var out []token
+	out := make([]token, 0, len(operand)+4)
 	if not {
-		out = append(out, punct("!"))
+		out = append(out, notToken)
 	}
-	out = append(out, token{kind: tokenIdent, text: []byte("defined")}, punct("("))
-	return append(append(out, operand...), punct(")"))
+	out = append(out, definedToken, openToken)
+	return append(append(out, operand...), closeToken)
 }
 
 // includeGuard finds the group that holds the whole header:

@@ -20,9 +20,11 @@ func (d *document) verify(out []byte, s *selector) error {
 	if err != nil {
 		return err
 	}
+	before, after := d.newEvaluation(), patched.newEvaluation()
 	for i := range targets {
 		t := &targets[i]
-		before, after := d.evaluate(t), patched.evaluate(t)
+		before.run(i)
+		after.run(i)
 		if t.apple {
 			err = d.rightOnApple(t, before, after, s)
 		} else {
