@@ -18,11 +18,26 @@ _to_platform = transition(
     ],
 )
 
+def _files(ctx, src):
+    """The files of one of `srcs` that are handed on."""
+    group = ctx.attr.output_group
+    if not group:
+        return src[DefaultInfo].files.to_list()
+    groups = src[OutputGroupInfo] if OutputGroupInfo in src else {}
+    if group not in groups:
+        fail("{}: output_group: {} has no output group {}, only {}".format(
+            ctx.label,
+            src.label,
+            repr(group),
+            [name for name in groups],
+        ))
+    return groups[group].to_list()
+
 def _platform_files_impl(ctx):
     files = []
     runfiles = ctx.runfiles()
     groups = {}
-    for file in ctx.files.srcs:
+    for file in [file for src in ctx.attr.srcs for file in _files(ctx, src)]:
         path = "{}/{}".format(ctx.label.name, file.short_path.removeprefix("../"))
         link = ctx.actions.declare_directory(path) if file.is_directory else ctx.actions.declare_file(path)
         ctx.actions.symlink(output = link, target_file = file)
@@ -41,9 +56,9 @@ platform_files = rule(
     implementation = _platform_files_impl,
     doc = """Builds `srcs` for `platform` and hands their files on.
 
-The files of DefaultInfo are handed on as links below a folder named like this target. In runfiles a path does not tell
-what a file was built for; with the folder a test may have the same target for several platforms. Output groups (so,
-validation actions too) and the runfiles of `srcs` are handed on as they are.
+The files are handed on as links below a folder named like this target: `NAME/` and the path that the file has in
+runfiles. That path does not tell what a file was built for; with the folder a test may have the same target for several
+platforms. Output groups (so, validation actions too) and the runfiles of `srcs` are handed on as they are.
 
 With this, tests that run on the host look at what comes out for other systems:
 
@@ -82,6 +97,9 @@ go_test(
                 "fastbuild",
                 "opt",
             ],
+        ),
+        "output_group": attr.string(
+            doc = "Links files of this output group, for example `compilation_outputs`, not those of DefaultInfo.",
         ),
         "platform": attr.label(
             doc = "What to build for, a `platform` target, for example one of `//tests/platforms`.",

@@ -84,7 +84,7 @@ def _zig_sdk_files_impl(ctx):
 
     # Bazel tells the type of an archive by its name.
     ctx.symlink(wheels[0], "zig.zip")
-    ctx.extract("zig.zip", stripPrefix = "ziglang")
+    ctx.extract("zig.zip", "", "ziglang")
     ctx.delete("zig.zip")
     ctx.delete("wheel")
 
