@@ -1,0 +1,1 @@
+// Never compiled: analysis tests need a file by this name.
