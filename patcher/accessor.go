@@ -165,5 +165,5 @@ func (d *document) readBarrier(items []item) error {
 			return nil
 		}
 	}
-	return d.drift(0, "the function __mi_theap_empty with its empty asm, before the accessor", "none")
+	return d.drift(whole, "the function __mi_theap_empty with its empty asm, before the accessor", "none")
 }

@@ -50,11 +50,13 @@ func drift(header string, line int, expected, found string) *DriftError {
 	return &DriftError{Header: header, Line: line, Expected: expected, Found: found}
 }
 
-// drift makes a DriftError for a position in the header; 0 is the header as a
-// whole.
+// whole is the position of what is true of a header as a whole.
+const whole = -1
+
+// drift makes a DriftError for a position in the header.
 func (d *document) drift(pos int, expected, found string) *DriftError {
 	line := 0
-	if pos > 0 {
+	if pos != whole {
 		line = d.line(pos)
 	}
 	return drift(d.header, line, expected, found)

@@ -50,7 +50,7 @@ func (d *document) parseCondition(tokens []token, pos int) (*expr, error) {
 	p := exprParser{d: d, tokens: tokens}
 	e := p.conditional()
 	if p.bad || len(p.tokens) > 0 || len(tokens) == 0 {
-		return nil, &lexError{pos, "a condition that cannot be read: " + strconv.Quote(spell(tokens))}
+		return nil, &lexError{pos, "a condition that cannot be read: " + quote(spell(tokens))}
 	}
 	return e, nil
 }
@@ -83,7 +83,7 @@ func (p *exprParser) accept(s string) bool {
 // node allocates a node; in chunks, since a header has hundreds.
 func (p *exprParser) node(e expr) *expr {
 	if len(p.d.nodes) == cap(p.d.nodes) {
-		p.d.nodes = make([]expr, 0, 256)
+		p.d.nodes = make([]expr, 0, 64)
 	}
 	p.d.nodes = append(p.d.nodes, e)
 	return &p.d.nodes[len(p.d.nodes)-1]

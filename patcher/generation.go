@@ -1,5 +1,7 @@
 package patcher
 
+import "slices"
+
 // A vocabulary is the set of macro names in which a header speaks of models.
 type vocabulary struct {
 	local, fixed, pthreads, win32 string
@@ -94,7 +96,10 @@ var generations = []generation{
 	},
 }
 
-// headers are the places where a selector may stand.
+// Headers lists the places where a selector may stand, from the include
+// directory, with slashes: the files that a patch can change.
+func Headers() []string { return slices.Clone(headers) }
+
 var headers = []string{"mimalloc/prim.h", "mimalloc/prim-tls.h", "mimalloc/prim/prim-tls.h"}
 
 // An accessor is the function behind the selector that reads the thread-local

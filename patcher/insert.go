@@ -2,6 +2,8 @@ package patcher
 
 import (
 	"bytes"
+	"fmt"
+	"hash/crc32"
 	"strings"
 )
 
@@ -13,6 +15,13 @@ const (
 	markerNote  = ": inserted by mimalloc-tls, which also takes it back (mimalloc-tls revert) */"
 	markerEnd   = "/* rules_mimalloc:end */"
 )
+
+// marker returns the line that opens a block. The sum of the block's text in
+// it lets any version of the patcher tell an intact block from an edited one.
+func marker(kind string, text []byte) string {
+	sum := crc32.ChecksumIEEE(bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n")))
+	return fmt.Sprintf("%s%s %08x%s", markerBegin, kind, sum, markerNote)
+}
 
 // Macros that patched headers define. Their prefix counts as ours.
 const (
@@ -103,11 +112,11 @@ func insert(src []byte, list []insertion) []byte {
 	for _, in := range list {
 		out = append(out, src[last:in.pos]...)
 		last = in.pos
-		text := markerBegin + in.kind + markerNote + "\n" + in.text + markerEnd + "\n"
+		text := marker(in.kind, []byte(in.text)) + "\n" + in.text + markerEnd + "\n"
 		if lineEnding(src, in.pos) == "\r\n" {
 			text = strings.ReplaceAll(text, "\n", "\r\n")
 		}
-		if len(out) > 0 && out[len(out)-1] != '\n' {
+		if in.pos == len(src) && in.pos > 0 && src[in.pos-1] != '\n' {
 			// Behind a last line without a newline: borrow the one at
 			// the end of the inserted text, so that a revert can tell.
 			eol := lineEnding(src, in.pos)
@@ -141,8 +150,12 @@ func marked(header string, src []byte) ([]removal, error) {
 		return nil, nil
 	}
 	var blocks []removal
-	open := -1
-	for pos, n := 0, 1; pos < len(src); n++ {
+	open, body := -1, 0 // of the block being read
+	first := 0
+	if bytes.HasPrefix(src, utf8BOM) {
+		first = len(utf8BOM)
+	}
+	for pos, n := first, 1; pos < len(src); n++ {
 		end := len(src)
 		if i := bytes.IndexByte(src[pos:], '\n'); i >= 0 {
 			end = pos + i + 1
@@ -153,16 +166,22 @@ func marked(header string, src []byte) ([]removal, error) {
 			if open >= 0 {
 				return nil, drift(header, n, "the end of a marked block: "+markerEnd, "the begin of another one")
 			}
-			open = pos
+			open, body = pos, end
 		case bytes.HasPrefix(line, []byte(markerEnd)):
 			if open < 0 {
 				return nil, drift(header, n, "a marked block to begin before it ends", markerEnd)
 			}
+			if !intact(src[open:body], src[body:pos], line) {
+				return nil, drift(header, lineAt(src, open), "a marked block as mimalloc-tls wrote it", "an edited one: restore the file from where it came")
+			}
 			b := removal{open, end}
-			if line[len(line)-1] != '\n' && open > 0 { // see insert
+			if line[len(line)-1] != '\n' && open > first { // see insert
 				b.pos--
-				if b.pos > 0 && src[b.pos-1] == '\r' {
+				if src[b.pos-1] == '\r' {
 					b.pos--
+				}
+				if len(blocks) > 0 && b.pos < blocks[len(blocks)-1].end {
+					return nil, drift(header, n, "text between two marked blocks", "none")
 				}
 			}
 			blocks = append(blocks, b)
@@ -176,6 +195,13 @@ func marked(header string, src []byte) ([]removal, error) {
 		return nil, drift(header, lineAt(src, open), "the end of this marked block: "+markerEnd, "the end of the file")
 	}
 	return blocks, nil
+}
+
+// intact reports whether a block is as some version of the patcher wrote it.
+func intact(begin, text, end []byte) bool {
+	kind, _, _ := bytes.Cut(bytes.TrimPrefix(begin, []byte(markerBegin)), []byte(" "))
+	return string(bytes.TrimRight(begin, "\r\n")) == marker(string(kind), text) &&
+		string(bytes.TrimRight(end, "\r\n")) == markerEnd
 }
 
 // Revert takes the marked blocks out of a header and reports whether there

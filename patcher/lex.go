@@ -126,31 +126,23 @@ func skipComment(src []byte, pos int) (int, error) {
 }
 
 // skipLiteral returns the position behind the string or character literal that
-// opens at src[pos]. A quote without a partner on its line counts as a single
-// character, as in the text of an #error.
+// opens at src[pos]. Like clang and gcc it lets a quote without a partner take
+// the rest of its line.
 func skipLiteral(src []byte, pos int) (int, error) {
-	quote := src[pos]
-	start := pos
-	for start > 0 && (isIdent(src[start-1]) || src[start-1] == '.' || src[start-1] == '\'') {
-		start--
-	}
-	if start < pos {
-		if quote == '\'' && isDigit(src[start]) {
-			return pos + 1, nil // a digit separator
-		}
-		switch string(src[start:pos]) {
-		case "R", "LR", "uR", "UR", "u8R":
-			if quote == '"' {
-				return pos, &lexError{pos, "a raw string literal"}
-			}
-		}
+	switch c := byteBefore(src, pos); {
+	case src[pos] == '"' && c == 'R':
+		return pos, &lexError{pos, "a raw string literal"}
+	case src[pos] == '\'' && isIdent(c) && !bytes.ContainsRune([]byte("LuU8"), rune(c)),
+		src[pos] == '\'' && c == '8' && byteBefore(src, pos-1) != 'u':
+		// A digit separator in C23 and C++14, a literal before.
+		return pos, &lexError{pos, "a quote behind a number or a name"}
 	}
 	for i := pos + 1; i < len(src); {
 		switch c := src[i]; {
-		case c == quote:
+		case c == src[pos]:
 			return i + 1, nil
 		case c == '\n':
-			return pos + 1, nil
+			return i, nil
 		case c == '\\':
 			if n := splice(src, i); n > 0 {
 				i += n
@@ -161,7 +153,26 @@ func skipLiteral(src []byte, pos int) (int, error) {
 			i++
 		}
 	}
-	return pos + 1, nil
+	return len(src), nil
+}
+
+// byteBefore returns the byte before src[pos], line splices skipped; 0 at the
+// file's start.
+func byteBefore(src []byte, pos int) byte {
+	for pos--; pos >= 0; pos-- {
+		if src[pos] != '\n' {
+			return src[pos]
+		}
+		i := pos - 1
+		for i >= 0 && isBlank(src[i]) {
+			i--
+		}
+		if i < 0 || src[i] != '\\' {
+			return '\n'
+		}
+		pos = i
+	}
+	return 0
 }
 
 // next returns the token at or behind src[pos], comments and splices skipped.

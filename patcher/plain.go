@@ -34,7 +34,7 @@ func (d *document) planPlain() (*Plan, error) {
 		return nil, err
 	}
 	if dispatch == nil {
-		return nil, d.drift(0, "a conditional that chooses the TLS model by MI_TLS_MODEL_… macros, or one on "+plainSlot, "neither")
+		return nil, d.drift(whole, "a conditional that chooses the TLS model by MI_TLS_MODEL_… macros, or one on "+plainSlot, "neither")
 	}
 	last := &dispatch.branches[len(dispatch.branches)-1]
 	code, err := d.foldGuard(last)

@@ -85,14 +85,14 @@ func (d *document) plan() (*Plan, error) {
 		Slots:  s.slots,
 		Edits:  []ReportEdit{},
 	}
+	if err := d.readAccessor(s); err != nil {
+		return nil, unreadable(d.header, d.src, err)
+	}
 	if s.before == ThreadLocal {
 		if err := d.guarded(s); err != nil {
 			return nil, err
 		}
 		return &Plan{report, d.src}, nil
-	}
-	if err := d.readAccessor(s); err != nil {
-		return nil, unreadable(d.header, d.src, err)
 	}
 	report.Status = Patched
 	report.Generation = s.generation.id
@@ -143,7 +143,7 @@ func alreadyPatched(d *document, blocks []removal) (*Plan, error) {
 	}
 	if !bytes.Equal(p.Content, d.src) {
 		e := d.drift(blocks[0].pos, "the marked blocks as this mimalloc-tls writes them", "other text in them, or around them")
-		e.Hint = "take them out with `mimalloc-tls revert`, then patch again"
+		e.Hint = "where another version of mimalloc-tls wrote them: take them out with `mimalloc-tls revert`, then patch again"
 		return nil, e
 	}
 	p.Report.Status = AlreadyPatched
@@ -161,8 +161,16 @@ func (d *document) guarded(s *selector) error {
 		if !t.apple {
 			continue
 		}
-		if e.run(i); e.macro(guardMacro).defined != yes {
-			return d.drift(s.apple.pos, guardMacro+" where thread-local is chosen for "+t.name, "it undefined, or not for certain")
+		e.run(i)
+		guarded := false
+		for _, r := range e.active {
+			guarded = guarded || r.active == yes && *r.item == s.statement
+		}
+		if e.truth("MI_HAS_TLS_SLOT") != yes {
+			return d.drift(s.apple.pos, "MI_HAS_TLS_SLOT on for "+t.name, "it "+e.truth("MI_HAS_TLS_SLOT").String())
+		}
+		if !guarded {
+			return d.drift(s.apple.pos, guardMacro+" where thread-local is chosen for "+t.name, "an accessor that is compiled without its guard, or not for certain with it")
 		}
 	}
 	return nil
@@ -170,6 +178,9 @@ func (d *document) guarded(s *selector) error {
 
 // unprotected refuses a header that redefines what the patch relies on.
 func (d *document) unprotected(s *selector) error {
+	if i := bytes.Index(d.src, []byte("_Pragma")); i >= 0 {
+		return d.drift(i, "no _Pragma in this header", "one")
+	}
 	var walk func(items []item) error
 	walk = func(items []item) error {
 		for i := range items {
@@ -180,6 +191,9 @@ func (d *document) unprotected(s *selector) error {
 						return err
 					}
 				}
+			}
+			if it.dir != nil && it.dir.name == "pragma" && bytes.Contains(d.src[it.pos:it.end], []byte("_macro")) {
+				return d.drift(it.pos, "macros that change by #define and #undef alone", quote(d.text(it)))
 			}
 			if it.dir == nil || it.dir.symbol < 0 {
 				continue
@@ -245,11 +259,25 @@ func (d *document) firstModelMacro() string {
 	return ""
 }
 
-// mayDefineModel is a quick look at whether firstModelMacro could find any:
-// it finds the names, and line splices that could hide one.
+// mayDefineModel is a quick look at whether firstModelMacro could find any: it
+// finds the names outside of line comments, and line splices that could hide one.
 func mayDefineModel(src []byte) bool {
-	if bytes.Contains(src, []byte("MI_TLS_")) || bytes.Contains(src, []byte("MI_HAS_TLS_SLOT")) {
-		return true
+	for _, name := range []string{"MI_TLS_", "MI_HAS_TLS_SLOT"} {
+		for pos := 0; ; {
+			i := bytes.Index(src[pos:], []byte(name))
+			if i < 0 {
+				break
+			}
+			pos += i + len(name)
+			if !inLineComment(src, pos) {
+				return true
+			}
+			end := bytes.IndexByte(src[pos:], '\n') // of the comment
+			if end < 0 {
+				break
+			}
+			pos += end
+		}
 	}
 	for i := 1; i < len(src); i++ {
 		n := bytes.IndexByte(src[i:], '\\')
@@ -261,6 +289,17 @@ func mayDefineModel(src []byte) bool {
 		}
 	}
 	return false
+}
+
+// inLineComment reports whether a position is certain to be in a line comment:
+// the line has nothing else before it that could hide one.
+func inLineComment(src []byte, pos int) bool {
+	start := bytes.LastIndexByte(src[:pos], '\n') + 1
+	if start >= 2 && bytes.ContainsRune([]byte("\\ \t\r"), rune(src[start-2])) {
+		return false // perhaps a continued line
+	}
+	line := src[start:pos]
+	return bytes.Contains(line, []byte("//")) && !bytes.ContainsAny(line, "*\"'\\")
 }
 
 // Witness returns a C source. Where the header was patched, as written says, it

@@ -185,10 +185,7 @@ func (d *document) readSelector() (*selector, error) {
 			return nil, err
 		}
 	}
-	path := g.pathTo(choice)
-	if path == nil {
-		return nil, d.drift(choice.pos, "the model to be chosen in the selector", quote(spell(choice.args)))
-	}
+	path := g.pathTo(choice) // all definitions of a model are in g
 	s.apple = path[len(path)-1]
 	var outer []string
 	for _, b := range path[:len(path)-1] {

@@ -48,8 +48,7 @@ type group struct {
 	branches []branch
 }
 
-// A branch opens with #if, #ifdef, #ifndef, #elif, #elifdef, #elifndef or
-// #else.
+// A branch opens with #if, #ifdef, #ifndef, #elif or #else.
 type branch struct {
 	pos, body int     // start of the line that opens it; start of the next line
 	cond      *expr   // nil for #else
@@ -83,7 +82,7 @@ func parse(src []byte) (*document, error) {
 		return nil, err
 	}
 	d := &document{src: src, symbols: make(map[string]int, 128)}
-	p := parser{d: d, tokens: make([]token, 0, 1024)}
+	p := parser{d: d, tokens: make([]token, 0, 64+len(src)/64)}
 	if bytes.HasPrefix(src, utf8BOM) {
 		p.pos = len(utf8BOM)
 	}
@@ -181,7 +180,9 @@ func (p *parser) block(depth int) ([]item, opener, error) {
 		}
 		open := opener{start, name}
 		switch name {
-		case "elif", "elifdef", "elifndef", "else", "endif":
+		case "elifdef", "elifndef":
+			return nil, opener{}, &lexError{start, "#" + name + ", which compilers before C23 ignore"}
+		case "elif", "else", "endif":
 			flush(start)
 			return items, open, nil
 		case "if", "ifdef", "ifndef":
@@ -258,7 +259,7 @@ func (p *parser) directive(pos int) (string, error) {
 		switch name { // their text need not be tokens
 		case "error", "warning", "include", "include_next", "import":
 			p.line = p.tokens[start:len(p.tokens):len(p.tokens)]
-			if err := p.rawLine(pos); err != nil {
+			if err := p.rawLine(pos, name); err != nil {
 				return "", err
 			}
 			return name, nil
@@ -283,7 +284,8 @@ func directiveName(text []byte) string {
 }
 
 // rawLine skips the rest of a line whose text is free, keeping what it names.
-func (p *parser) rawLine(pos int) error {
+// Where compilers disagree on whether a comment opens in it, it is refused.
+func (p *parser) rawLine(pos int, name string) error {
 	first := &p.line[0]
 	end, _, err := skipText(p.d.src, pos)
 	if err != nil {
@@ -291,6 +293,12 @@ func (p *parser) rawLine(pos int) error {
 	}
 	first.end = end
 	first.text = p.d.src[first.pos:end]
+	if i := bytes.Index(first.text, []byte("/*")); i >= 0 {
+		free := name == "error" || name == "warning"
+		if free || first.text[0] == '<' && bytes.IndexByte(first.text[:i], '>') < 0 {
+			return &lexError{first.pos + i, "what may be a comment in the text of #" + name}
+		}
+	}
 	p.pos = min(end+1, len(p.d.src))
 	return nil
 }
@@ -328,9 +336,9 @@ func (p *parser) group(open opener, depth int) (*group, error) {
 		if open.name != "else" {
 			b.tokens = p.line
 			switch open.name {
-			case "ifdef", "elifdef":
+			case "ifdef":
 				b.tokens = definedTokens(b.tokens, false)
-			case "ifndef", "elifndef":
+			case "ifndef":
 				b.tokens = definedTokens(b.tokens, true)
 			}
 			cond, err := p.d.parseCondition(b.tokens, open.pos)
@@ -404,6 +412,9 @@ func includeGuard(items []item) *group {
 		return nil
 	}
 	macro := string(b.items[0].dir.args[0].text)
+	if s := startOf(macro); s.known || s.defined != 0 || protectedNames[macro] {
+		return nil // it means something else
+	}
 	switch spell(b.tokens) {
 	case "! defined ( " + macro + " )", "! defined " + macro:
 		return found

@@ -101,7 +101,7 @@ func (d *document) untouched(t *target, before, after *evaluation, blocks []remo
 	for _, name := range d.names {
 		a, b := before.macro(name), after.macro(name)
 		if a.defined != b.defined || before.truth(name) != after.truth(name) {
-			return refuse(0, "another state of the macro "+name)
+			return refuse(whole, "another state of the macro "+name)
 		}
 	}
 	return nil

@@ -11,16 +11,7 @@ import (
 // It is "" where the macro is missing or no such number.
 // It is for messages: nothing is decided by it.
 func Version(mimallocH []byte) string {
-	const macro = "MI_MALLOC_VERSION"
-	i := bytes.Index(mimallocH, []byte("#define "+macro))
-	if i < 0 {
-		return ""
-	}
-	t, err := next(mimallocH, i+len("#define "+macro))
-	if err != nil || t.kind != tokenNumber {
-		return ""
-	}
-	n, err := strconv.Atoi(string(t.text))
+	n, err := strconv.Atoi(macroNumber(mimallocH, "MI_MALLOC_VERSION"))
 	if err != nil {
 		return ""
 	}
@@ -33,4 +24,24 @@ func Version(mimallocH []byte) string {
 		return fmt.Sprintf("%d.%d.%d", n/10000, n/100%100, n%100)
 	}
 	return ""
+}
+
+// macroNumber returns the number that a macro is defined as, as it is spelled.
+func macroNumber(src []byte, name string) string {
+	for pos := 0; ; {
+		i := bytes.Index(src[pos:], []byte(name))
+		if i < 0 {
+			return ""
+		}
+		start := pos + i
+		pos = start + len(name)
+		line := src[bytes.LastIndexByte(src[:start], '\n')+1 : start]
+		directive, ok := bytes.CutPrefix(bytes.TrimSpace(line), []byte("#"))
+		if !ok || string(bytes.TrimSpace(directive)) != "define" || pos == len(src) || !isBlank(src[pos]) {
+			continue
+		}
+		if t, err := next(src, pos); err == nil && t.kind == tokenNumber {
+			return string(t.text)
+		}
+	}
 }

@@ -98,12 +98,17 @@ func Read(name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if info.Size() <= patcher.MaxHeader {
-		return io.ReadAll(io.LimitReader(f, patcher.MaxHeader+1))
+	// One byte more than it should have shows a file that has grown since.
+	buf := make([]byte, min(info.Size(), patcher.MaxHeader)+1)
+	n, err := io.ReadFull(f, buf)
+	switch {
+	case err == io.EOF || err == io.ErrUnexpectedEOF:
+		return buf[:n], nil
+	case err != nil || info.Size() > patcher.MaxHeader:
+		return buf, err
 	}
-	buf := make([]byte, patcher.MaxHeader+1)
-	_, err = io.ReadFull(f, buf)
-	return buf, err
+	rest, err := io.ReadAll(io.LimitReader(f, patcher.MaxHeader))
+	return append(buf, rest...), err
 }
 
 // ReadTree reads an include directory.

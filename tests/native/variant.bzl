@@ -50,10 +50,11 @@ cc_variant_test = rule(
     },
 )
 
-def cc_variant_tests(tests, variants):
+def cc_variant_tests(name, tests, variants):
     """Runs each test in each variant, as <test>_<variant>.
 
     Args:
+        name: of a test suite of all of them.
         tests: names of cc_tests in this package.
         variants: dict of names to attributes of cc_variant_test.
     """
@@ -65,3 +66,7 @@ def cc_variant_tests(tests, variants):
                 test = test,
                 **options
             )
+    native.test_suite(
+        name = name,
+        tests = ["{}_{}".format(test, variant) for test in tests for variant in variants],
+    )

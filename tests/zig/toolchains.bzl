@@ -30,6 +30,7 @@ def _libc(target):
         return target.libc or "glibc"
     return "mingw" if target.os == "windows" else "darwin"
 
+# buildifier: disable=unnamed-macro
 def zig_toolchains(exec_compatible_with, files):
     """Declares a toolchain for every platform of //tests/platforms, named as the platform.
 
@@ -46,6 +47,7 @@ def zig_toolchains(exec_compatible_with, files):
             toolchain_type = "@bazel_tools//tools/cpp:toolchain_type",
         )
 
+# buildifier: disable=unnamed-macro
 def zig_cc_toolchains():
     """Declares a cc_toolchain for every platform of //tests/platforms, named as the platform.
 

@@ -7,12 +7,14 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
-	"github.com/aymanbagabas/go-udiff"
 	"github.com/natefinch/atomic"
+	"github.com/rogpeppe/go-internal/diff"
 
 	"github.com/rules-mimalloc/rules_mimalloc/patcher"
 	"github.com/rules-mimalloc/rules_mimalloc/patcher/includedir"
@@ -64,8 +66,8 @@ var revertCommand = command{
 	name:  "revert",
 	args:  "INCLUDE_DIR",
 	short: "take an in-place patch back, byte for byte",
-	long: `Takes the marked lines out of every file of INCLUDE_DIR. Where there are none
-it does nothing.
+	long: `Takes the marked lines out of the header. Where there are none it does nothing;
+where they were edited it leaves them alone: exit code 3.
 `,
 	run: runRevert,
 }
@@ -108,11 +110,6 @@ func runPatch(inv *invocation) error {
 	case !inv.inPlace && inv.out == "":
 		return &usageError{"either --out DIR or --in-place is wanted"}
 	}
-	if inv.out != "" {
-		if err := outside(inv.dir, inv.out); err != nil {
-			return err
-		}
-	}
 	tree, plan, err := inv.plan()
 	if err != nil {
 		return err
@@ -149,26 +146,23 @@ func (inv *invocation) path(rel string) string {
 	return filepath.Join(inv.dir, filepath.FromSlash(rel))
 }
 
-// outside refuses an output directory that is, or is inside, the input: what
-// was written would be read again by the next run.
-func outside(in, out string) error {
-	absIn, err := resolve(in)
+// outside refuses to write a file of --out inside the input: upstream's tree
+// stays as it is, and what was written would be read by the next run.
+func (inv *invocation) outside(name string) error {
+	in, err := resolve(inv.dir)
 	if err != nil {
 		return err
 	}
-	absOut, err := resolve(out)
+	out, err := resolve(filepath.Dir(name))
 	if err != nil {
 		return err
 	}
-	rel, err := filepath.Rel(absIn, absOut)
+	rel, err := filepath.Rel(in, out)
 	if err != nil { // different volumes
 		return nil
 	}
-	switch {
-	case rel == ".":
-		return &usageError{"--out is INCLUDE_DIR itself; --in-place patches it where it is"}
-	case rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator)):
-		return &usageError{"--out " + out + " is inside INCLUDE_DIR"}
+	if rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
+		return &usageError{fmt.Sprintf("--out %s would write into INCLUDE_DIR, %s; --in-place patches it where it is", inv.out, out)}
 	}
 	return nil
 }
@@ -185,7 +179,7 @@ func resolve(name string) (string, error) {
 			return filepath.Join(real, tail), nil
 		}
 		if !errors.Is(err, os.ErrNotExist) || filepath.Dir(abs) == abs {
-			return "", err
+			return "", fmt.Errorf("%s: %w", abs, err)
 		}
 		abs, tail = filepath.Dir(abs), filepath.Join(filepath.Base(abs), tail)
 	}
@@ -194,9 +188,11 @@ func resolve(name string) (string, error) {
 // copyOut writes the include directory to --out.
 func (inv *invocation) copyOut(tree patcher.Tree, plan *patcher.Plan) error {
 	tree[plan.Report.Header] = plan.Content
-	files, err := includedir.Files(inv.dir)
-	if err != nil {
-		return err
+	files := slices.Sorted(maps.Keys(tree))
+	for _, rel := range files {
+		if err := inv.outside(filepath.Join(inv.out, filepath.FromSlash(rel))); err != nil {
+			return err
+		}
 	}
 	for _, rel := range files {
 		name := filepath.Join(inv.out, filepath.FromSlash(rel))
@@ -274,7 +270,9 @@ func runCheck(inv *invocation) error {
 			patcher.AlreadyPatched: fmt.Sprintf("%s: patched, %s", r.Name(), r.Header),
 			patcher.NotNeeded:      fmt.Sprintf("%s: %s on Apple as it is, no patch needed, %s", r.Name(), r.After, r.Header),
 		}
-		fmt.Fprintln(inv.stdout, says[r.Status])
+		if _, err := fmt.Fprintln(inv.stdout, says[r.Status]); err != nil {
+			return err
+		}
 	}
 	if r.Status == patcher.NeedsPatch {
 		return errFinding
@@ -288,7 +286,9 @@ func runDiff(inv *invocation) error {
 		return err
 	}
 	h := plan.Report.Header
-	_, err = io.WriteString(inv.stdout, udiff.Unified("a/"+h, "b/"+h, string(tree[h]), string(plan.Content)))
+	// Without the command line that Diff puts first.
+	_, text, _ := bytes.Cut(diff.Diff("a/"+h, tree[h], "b/"+h, plan.Content), []byte("\n"))
+	_, err = inv.stdout.Write(text)
 	return err
 }
 
@@ -297,21 +297,19 @@ func runRevert(inv *invocation) error {
 	if err != nil {
 		return err
 	}
-	reverted := map[string][]byte{}
-	for rel, content := range tree {
-		if len(content) > patcher.MaxHeader {
+	for _, rel := range patcher.Headers() {
+		content, ok := tree[rel]
+		if !ok || len(content) > patcher.MaxHeader {
 			continue
 		}
 		original, marked, err := patcher.Revert(rel, content)
 		if err != nil {
 			return err
 		}
-		if marked {
-			reverted[rel] = original
+		if !marked {
+			continue
 		}
-	}
-	for rel, original := range reverted {
-		if err := inv.replaceHeader(rel, tree[rel], original); err != nil {
+		if err := inv.replaceHeader(rel, content, original); err != nil {
 			return err
 		}
 		fmt.Fprintf(inv.stderr, "%s: the patch is taken back\n", rel)
