@@ -3,7 +3,6 @@ module github.com/rules-mimalloc/rules_mimalloc
 go 1.24
 
 require (
-	github.com/aymanbagabas/go-udiff v0.4.1
 	github.com/google/go-cmp v0.7.0
 	github.com/natefinch/atomic v1.0.1
 	github.com/rogpeppe/go-internal v1.14.1

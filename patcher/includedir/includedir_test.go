@@ -2,6 +2,7 @@ package includedir
 
 import (
 	"bytes"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -68,6 +69,26 @@ func TestFilesFollowsLinks(t *testing.T) {
 	}
 }
 
+// withSocket makes an include directory that holds something that is neither a
+// file nor a directory.
+func withSocket(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "") // t.TempDir is too long for a socket's name
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	if err := os.WriteFile(filepath.Join(dir, "mimalloc.h"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("unix", filepath.Join(dir, "socket"))
+	if err != nil {
+		t.Skipf("no sockets in directories: %v", err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return dir
+}
+
 func TestDirectoriesThatAreNoIncludeDirectory(t *testing.T) {
 	whole := writeTree(t, map[string]string{"include/mimalloc.h": "", "src/alloc.c": ""})
 	linked := func(target, name string) string {
@@ -80,6 +101,7 @@ func TestDirectoriesThatAreNoIncludeDirectory(t *testing.T) {
 		{"a file", filepath.Join(whole, "src", "alloc.c"), "alloc.c: not a directory; an include directory of mimalloc is wanted, the one that holds mimalloc.h"},
 		{"without mimalloc.h", filepath.Join(whole, "src"), "src: no mimalloc.h in this directory"},
 		{"above the right one", whole, ": no mimalloc.h in this directory; did you mean " + filepath.Join(whole, "include") + "?"},
+		{"a socket", withSocket(t), "socket: not a regular file"},
 		{"a link to a parent", linked("..", "sub/up"), filepath.Join("sub", "up") + ": a link to one of its own parent directories"},
 		{"a link to itself", linked("loop", "loop"), "loop"},
 		{"a link to nowhere", linked("nowhere.h", "sub/b.h"), "b.h"},

@@ -40,11 +40,13 @@ _COPTS = _by_compiler(
     # a library against a shared object of it.
     os: ["-fvisibility=hidden"]
     for os in [_MACOS] + _APPLE_DEVICES
-} | {"//conditions:default": []}) + select({  # 470-483
+} | {"//conditions:default": []}) + select({
+    # 470-483
     Label("@platforms//os:windows"): [],
     _flag("local_dynamic"): ["-ftls-model=local-dynamic"],
     "//conditions:default": ["-ftls-model=initial-exec"],
-}) + select({  # 490-507
+}) + select({
+    # 490-507
     _flag("opt_arch_arm64"): ["-march=armv8.1-a"],
     _flag("opt_arch_x86_64"): ["-march=haswell", "-mavx2"],
     "//conditions:default": [],
@@ -54,20 +56,24 @@ _DEFINES = [
     "MI_STATIC_LIB",  # 708
     "MI_BUILD_RELEASE",  # 615
     "MI_CMAKE_BUILD_TYPE=release",  # 613
-] + select({  # 235-242
+] + select({
+    # 235-242
     _flag("secure_on"): ["MI_SECURE=4"],
     _flag("secure_full"): ["MI_SECURE=5"],
     "//conditions:default": [],
-}) + select({  # 333-348
+}) + select({
+    # 333-348
     _flag("debug_on"): ["MI_DEBUG=1"],
     _flag("debug_internal"): ["MI_DEBUG=2"],
     _flag("debug_full"): ["MI_DEBUG=3"],
     "//conditions:default": ["NDEBUG"],
-}) + select({  # 417-420
+}) + select({
+    # 417-420
     _flag("libc_musl_on"): ["MI_LIBC_MUSL=1"],
     "//conditions:default": [],
-}) + select({  # 524
-    Label("@platforms//os:windows"): ["_WIN32_WINNT=0x600"],
+}) + select({
+    # 524
+    _flag("windows_gnu"): ["_WIN32_WINNT=0x600"],
     "//conditions:default": [],
 })
 
@@ -221,7 +227,8 @@ def mimalloc_library(
         copts = _COPTS + _by_compiler(msvc = [], default = ["-fno-builtin-malloc"]),  # 490
         implementation_deps = [name + "-sources"],
         linkopts = _LINKOPTS,
-        local_defines = defines + ["MI_MALLOC_OVERRIDE"] + select({  # 834
+        local_defines = defines + ["MI_MALLOC_OVERRIDE"] + select({
+            # 834
             _MACOS: ["MI_OSX_ZONE=1", "MI_OSX_INTERPOSE=1"],  # 224, 232
             "//conditions:default": [],
         }),
