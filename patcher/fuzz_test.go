@@ -35,6 +35,7 @@ func FuzzPlan(f *testing.F) {
 func FuzzRevert(f *testing.F) {
 	seeds(f)
 	f.Add([]byte(strings.TrimSuffix("a\n"+block("x\n")+block("x\n"), "\n")))
+	f.Add([]byte("\n" + strings.TrimSuffix(block("x\n"), "\n")))
 	f.Fuzz(func(t *testing.T, src []byte) {
 		input := bytes.Clone(src)
 		original, marked, err := Revert(primH, src)

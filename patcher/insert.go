@@ -177,7 +177,7 @@ func marked(header string, src []byte) ([]removal, error) {
 			b := removal{open, end}
 			if line[len(line)-1] != '\n' && open > first { // see insert
 				b.pos--
-				if src[b.pos-1] == '\r' {
+				if b.pos > first && src[b.pos-1] == '\r' {
 					b.pos--
 				}
 				if len(blocks) > 0 && b.pos < blocks[len(blocks)-1].end {

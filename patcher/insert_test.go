@@ -22,6 +22,7 @@ func TestRevert(t *testing.T) {
 		{"a block last, with a borrowed newline", "a\n" + chomp(block("x\n")), "a"},
 		{"a block last, with a borrowed CRLF", chomp(string(crlf([]byte("a\n" + block("x\n"))))), "a"},
 		{"a block last behind an empty line", "a\n\n" + chomp(block("")), "a\n"},
+		{"a block last behind nothing but an empty line", "\n" + chomp(block("x\n")), ""},
 		{"nothing but a block", block(""), ""},
 		{"nothing but a block without a newline", chomp(block("")), ""},
 		{"CRLF", string(crlf([]byte("a\n" + block("x\ny\n") + "b\n"))), "a\r\nb\r\n"},

@@ -132,8 +132,7 @@ func skipLiteral(src []byte, pos int) (int, error) {
 	switch c := byteBefore(src, pos); {
 	case src[pos] == '"' && c == 'R':
 		return pos, &lexError{pos, "a raw string literal"}
-	case src[pos] == '\'' && isIdent(c) && !bytes.ContainsRune([]byte("LuU8"), rune(c)),
-		src[pos] == '\'' && c == '8' && byteBefore(src, pos-1) != 'u':
+	case src[pos] == '\'' && isIdent(c) && !literalPrefix(src[:pos]):
 		// A digit separator in C23 and C++14, a literal before.
 		return pos, &lexError{pos, "a quote behind a number or a name"}
 	}
@@ -154,6 +153,16 @@ func skipLiteral(src []byte, pos int) (int, error) {
 		}
 	}
 	return len(src), nil
+}
+
+// literalPrefix reports whether text ends in the prefix of a character literal.
+func literalPrefix(text []byte) bool {
+	for _, prefix := range []string{"u8", "u", "U", "L"} {
+		if rest, ok := bytes.CutSuffix(text, []byte(prefix)); ok {
+			return !isIdent(byteBefore(rest, len(rest)))
+		}
+	}
+	return false
 }
 
 // byteBefore returns the byte before src[pos], line splices skipped; 0 at the

@@ -253,18 +253,68 @@ func (p *parser) directive(pos int) (string, error) {
 			} else {
 				name = directiveName(t.text)
 			}
+			switch name { // their text need not be tokens
+			case "error", "warning":
+				return name, p.message(name, pos)
+			case "include", "include_next", "import":
+				return name, p.include(name, pos)
+			}
 			continue
 		}
 		p.tokens = append(p.tokens, t)
-		switch name { // their text need not be tokens
-		case "error", "warning", "include", "include_next", "import":
-			p.line = p.tokens[start:len(p.tokens):len(p.tokens)]
-			if err := p.rawLine(pos, name); err != nil {
-				return "", err
-			}
-			return name, nil
+	}
+}
+
+// message reads the text of #error or #warning. Compilers disagree on whether
+// a comment or a raw string can open in it, so one that could is refused.
+func (p *parser) message(name string, pos int) error {
+	src, end := p.d.src, pos
+	var text []byte
+	for end < len(src) && src[end] != '\n' {
+		if n := splice(src, end); n > 0 {
+			end += n
+			continue
+		}
+		text = append(text, src[end])
+		end++
+	}
+	if bytes.Contains(text, []byte("/*")) {
+		return &lexError{pos, "what may be a comment in the text of #" + name}
+	}
+	if bytes.Contains(text, []byte(`R"`)) {
+		return &lexError{pos, "a raw string literal"}
+	}
+	p.keep(token{tokenString, pos, end, bytes.TrimSpace(text)})
+	p.pos = min(end+1, len(src))
+	return nil
+}
+
+// include reads what an #include names. Inside <…> no comment opens.
+func (p *parser) include(name string, pos int) error {
+	src := p.d.src
+	end, _, err := skipText(src, pos)
+	if err != nil {
+		return err
+	}
+	text := bytes.TrimSpace(src[pos:end])
+	if angle := bytes.IndexByte(text, '<'); angle >= 0 {
+		open := bytes.Index(text[angle:], []byte("/*"))
+		if open < 0 {
+			open = bytes.Index(text[angle:], []byte("//"))
+		}
+		if shut := bytes.IndexByte(text[angle:], '>'); open >= 0 && (shut < 0 || shut > open) {
+			return &lexError{pos, "what may be a comment in the text of #" + name}
 		}
 	}
+	p.keep(token{tokenString, pos, end, text})
+	p.pos = min(end+1, len(src))
+	return nil
+}
+
+// keep makes a token the only one of the line just read.
+func (p *parser) keep(t token) {
+	p.tokens = append(p.tokens, t)
+	p.line = p.tokens[len(p.tokens)-1 : len(p.tokens) : len(p.tokens)]
 }
 
 // directiveNames are those there are, so that reading one allocates nothing.
@@ -281,26 +331,6 @@ func directiveName(text []byte) string {
 		return name
 	}
 	return string(text)
-}
-
-// rawLine skips the rest of a line whose text is free, keeping what it names.
-// Where compilers disagree on whether a comment opens in it, it is refused.
-func (p *parser) rawLine(pos int, name string) error {
-	first := &p.line[0]
-	end, _, err := skipText(p.d.src, pos)
-	if err != nil {
-		return err
-	}
-	first.end = end
-	first.text = p.d.src[first.pos:end]
-	if i := bytes.Index(first.text, []byte("/*")); i >= 0 {
-		free := name == "error" || name == "warning"
-		if free || first.text[0] == '<' && bytes.IndexByte(first.text[:i], '>') < 0 {
-			return &lexError{first.pos + i, "what may be a comment in the text of #" + name}
-		}
-	}
-	p.pos = min(end+1, len(p.d.src))
-	return nil
 }
 
 // plain makes the directive just read.

@@ -146,23 +146,30 @@ func (inv *invocation) path(rel string) string {
 	return filepath.Join(inv.dir, filepath.FromSlash(rel))
 }
 
-// outside refuses to write a file of --out inside the input: upstream's tree
-// stays as it is, and what was written would be read by the next run.
-func (inv *invocation) outside(name string) error {
+// outside refuses to write files of --out into a directory that files are read
+// from, by whatever links, or that is inside INCLUDE_DIR: upstream's tree stays
+// as it is, and what was written would be read by the next run.
+func (inv *invocation) outside(files []string) error {
 	in, err := resolve(inv.dir)
 	if err != nil {
 		return err
 	}
-	out, err := resolve(filepath.Dir(name))
-	if err != nil {
-		return err
+	read, written := map[string]bool{}, map[string]bool{}
+	for _, rel := range files {
+		for dir, set := range map[string]map[string]bool{inv.dir: read, inv.out: written} {
+			real, err := resolve(filepath.Dir(filepath.Join(dir, filepath.FromSlash(rel))))
+			if err != nil {
+				return err
+			}
+			set[real] = true
+		}
 	}
-	rel, err := filepath.Rel(in, out)
-	if err != nil { // different volumes
-		return nil
-	}
-	if rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
-		return &usageError{fmt.Sprintf("--out %s would write into INCLUDE_DIR, %s; --in-place patches it where it is", inv.out, out)}
+	for _, out := range slices.Sorted(maps.Keys(written)) {
+		rel, err := filepath.Rel(in, out)
+		inside := err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
+		if inside || read[out] {
+			return &usageError{fmt.Sprintf("--out %s would write into INCLUDE_DIR, %s; --in-place patches it where it is", inv.out, out)}
+		}
 	}
 	return nil
 }
@@ -189,10 +196,8 @@ func resolve(name string) (string, error) {
 func (inv *invocation) copyOut(tree patcher.Tree, plan *patcher.Plan) error {
 	tree[plan.Report.Header] = plan.Content
 	files := slices.Sorted(maps.Keys(tree))
-	for _, rel := range files {
-		if err := inv.outside(filepath.Join(inv.out, filepath.FromSlash(rel))); err != nil {
-			return err
-		}
+	if err := inv.outside(files); err != nil {
+		return err
 	}
 	for _, rel := range files {
 		name := filepath.Join(inv.out, filepath.FromSlash(rel))
