@@ -19,6 +19,7 @@ private=$(mktemp -d "${TMPDIR:-/tmp}/zig-cc.XXXXXX")
 trap 'rm -rf "$private"' EXIT
 trap 'exit 143' HUP INT TERM
 
+# shellcheck disable=SC2174,SC3067 # the parents are there or as they are; dash, busybox and ksh know -O
 if ! { mkdir -p -m 700 "$shared" && [ -O "$shared" ] && [ -w "$shared" ]; } 2>/dev/null; then
   shared=$private/shared
 fi
