@@ -18,32 +18,18 @@ func (d *document) readAccessor(s *selector) error {
 		return err
 	}
 	b := &level[at].group.branches[0]
-	s.guard = nil
-	var code []string
-	for i := range b.items {
-		it := &b.items[i]
-		switch {
-		case it.dir != nil:
-			return d.drift(it.pos, "no directive in the thread-local accessor", quote(d.text(it)))
-		case it.group != nil:
-			if s.guard != nil || spell(it.group.branches[0].tokens) != guardCondition || len(it.group.branches) != 1 || len(it.group.branches[0].items) != 1 {
-				return d.drift(it.pos, "#if "+guardCondition+" around the guard, and no other conditional", quote(d.text(it)))
-			}
-			s.guard = it.group
-			s.statement = it.group.branches[0].items[0]
-			code = append(code, "#guard")
-		default:
-			text, err := d.spellItem(it)
-			if err != nil {
-				return err
-			}
-			code = append(code, text)
-		}
+	code, guard, err := d.foldGuard(b)
+	if err != nil {
+		return err
 	}
-	if s.guard == nil {
-		return d.drift(b.pos, "#if "+guardCondition+" in the thread-local accessor", "none")
+	switch {
+	case guard == nil:
+		return d.drift(b.pos, "#if "+guardCondition+" around the guard in the thread-local accessor", "none")
+	case len(guard.branches[0].items) != 1:
+		return d.drift(guard.pos, "one statement in #if "+guardCondition, quote(d.text(&item{pos: guard.pos, end: guard.end})))
 	}
-	if err := d.matchAccessor(b, strings.Join(code, " ")); err != nil {
+	s.guard, s.statement = guard, guard.branches[0].items[0]
+	if err := d.matchAccessor(b, code); err != nil {
 		return err
 	}
 	statement, err := d.spellItem(&s.statement)
@@ -54,6 +40,30 @@ func (d *document) readAccessor(s *selector) error {
 		return d.drift(s.statement.pos, "the guard's test of _mi_process_is_initialized, returning _mi_theap_empty_get()", quote(statement))
 	}
 	return nil
+}
+
+// foldGuard writes a branch the way tables hold it, with the conditional of the
+// recursion guard as "#guard", and returns that conditional.
+func (d *document) foldGuard(b *branch) (string, *group, error) {
+	var guard *group
+	var code []string
+	for i := range b.items {
+		it := &b.items[i]
+		switch {
+		case it.group != nil && guard == nil && len(it.group.branches) == 1 && spell(it.group.branches[0].tokens) == guardCondition:
+			guard = it.group
+			code = append(code, "#guard")
+		case it.group != nil || it.dir != nil:
+			code = append(code, quote(d.text(it)))
+		default:
+			text, err := d.spellItem(it)
+			if err != nil {
+				return "", nil, err
+			}
+			code = append(code, text)
+		}
+	}
+	return strings.Join(code, " "), guard, nil
 }
 
 // spellItem writes a run of text the way tables hold it.

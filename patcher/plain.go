@@ -37,9 +37,9 @@ func (d *document) planPlain() (*Plan, error) {
 		return nil, d.drift(whole, "a conditional that chooses the TLS model by MI_TLS_MODEL_… macros, or one on "+plainSlot, "neither")
 	}
 	last := &dispatch.branches[len(dispatch.branches)-1]
-	code, err := d.foldGuard(last)
+	code, _, err := d.foldGuard(last)
 	if err != nil {
-		return nil, err
+		return nil, unreadable(d.header, d.src, err)
 	}
 	if last.cond != nil || code != plainAccessor {
 		return nil, d.drift(last.pos, "the accessor of a plain thread-local variable in the last branch", quote(code))
@@ -116,26 +116,4 @@ func (d *document) findPlainDispatch(items []item, found *group) (*group, error)
 		}
 	}
 	return found, nil
-}
-
-// foldGuard writes a branch the way tables hold it, with the conditional of
-// the recursion guard as "#guard".
-func (d *document) foldGuard(b *branch) (string, error) {
-	var code []string
-	for i := range b.items {
-		it := &b.items[i]
-		switch {
-		case it.group != nil && len(it.group.branches) == 1 && spell(it.group.branches[0].tokens) == guardCondition:
-			code = append(code, "#guard")
-		case it.group != nil || it.dir != nil:
-			code = append(code, quote(d.text(it)))
-		default:
-			text, err := d.spellItem(it)
-			if err != nil {
-				return "", unreadable(d.header, d.src, err)
-			}
-			code = append(code, text)
-		}
-	}
-	return strings.Join(code, " "), nil
 }

@@ -19,41 +19,47 @@ def _selector_header(ctx, files):
             return header
     fail("%s: hdrs: expected one of %s among them, got none" % (ctx.label, ", ".join(_SELECTOR_HEADERS)))
 
-def _run_patcher(ctx, mnemonic, progress, args, inputs, outputs):
-    ctx.actions.run(
-        executable = ctx.toolchains[PATCHER_TOOLCHAIN_TYPE].mimalloc_patcher.patch_headers,
-        arguments = [args],
-        inputs = inputs,
-        outputs = outputs,
-        mnemonic = mnemonic,
-        progress_message = progress,
-        toolchain = PATCHER_TOOLCHAIN_TYPE,
-        execution_requirements = {"supports-path-mapping": "1"},
-    )
-
-def _mimalloc_headers_impl(ctx):
-    files = relative_paths(ctx)
-    selector = _selector_header(ctx, files)
+def _run_patcher(ctx, files, outputs, check, mnemonic, progress):
+    """Declares the action; returns the report, and the output groups of report and witness."""
     report = ctx.actions.declare_file(ctx.label.name + ".report.json")
     witness = ctx.actions.declare_file(ctx.label.name + ".witness.c")
-    outputs = {rel: ctx.actions.declare_file(ctx.label.name + "/" + rel) for rel in files}
-
     args = ctx.actions.args()
+    if check:
+        args.add("-check")
     args.add(report, format = "-report=%s")
     args.add(witness, format = "-witness=%s")
     for rel, file in files.items():
         args.add(rel)
         args.add(file)
-        args.add(outputs[rel])
-    _run_patcher(
-        ctx,
-        mnemonic = "MimallocTlsPatch",
-        progress = "Patching mimalloc's TLS model for Apple: %{label}",
-        args = args,
+        if not check:
+            args.add(outputs[rel])
+    ctx.actions.run(
+        executable = ctx.toolchains[PATCHER_TOOLCHAIN_TYPE].mimalloc_patcher.patch_headers,
+        arguments = [args],
         inputs = files.values(),
         outputs = outputs.values() + [report, witness],
+        mnemonic = mnemonic,
+        progress_message = progress,
+        toolchain = PATCHER_TOOLCHAIN_TYPE,
+        execution_requirements = {"supports-path-mapping": "1"},
+    )
+    return report, OutputGroupInfo(
+        mimalloc_tls_report = depset([report]),
+        mimalloc_tls_witness = depset([witness]),
     )
 
+def _mimalloc_headers_impl(ctx):
+    files = relative_paths(ctx)
+    selector = _selector_header(ctx, files)
+    outputs = {rel: ctx.actions.declare_file(ctx.label.name + "/" + rel) for rel in files}
+    report, groups = _run_patcher(
+        ctx,
+        files,
+        outputs,
+        check = False,
+        mnemonic = "MimallocTlsPatch",
+        progress = "Patching mimalloc's TLS model for Apple: %{label}",
+    )
     include_dir = outputs["mimalloc.h"].dirname
     return [
         DefaultInfo(files = depset(outputs.values())),
@@ -64,10 +70,7 @@ def _mimalloc_headers_impl(ctx):
             report = report,
             version = ctx.attr.version,
         ),
-        OutputGroupInfo(
-            mimalloc_tls_report = depset([report]),
-            mimalloc_tls_witness = depset([witness]),
-        ),
+        groups,
     ]
 
 mimalloc_headers = rule(
@@ -92,31 +95,15 @@ The output group `mimalloc_tls_report` holds the patcher's report.
 )
 
 def _mimalloc_headers_check_impl(ctx):
-    files = relative_paths(ctx)
-    report = ctx.actions.declare_file(ctx.label.name + ".report.json")
-    witness = ctx.actions.declare_file(ctx.label.name + ".witness.c")
-    args = ctx.actions.args()
-    args.add("-check")
-    args.add(report, format = "-report=%s")
-    args.add(witness, format = "-witness=%s")
-    for rel, file in files.items():
-        args.add(rel)
-        args.add(file)
-    _run_patcher(
+    report, groups = _run_patcher(
         ctx,
+        relative_paths(ctx),
+        outputs = {},
+        check = True,
         mnemonic = "MimallocTlsCheck",
         progress = "Checking mimalloc's TLS model for Apple: %{label}",
-        args = args,
-        inputs = files.values(),
-        outputs = [report, witness],
     )
-    return [
-        DefaultInfo(files = depset([report])),
-        OutputGroupInfo(
-            mimalloc_tls_report = depset([report]),
-            mimalloc_tls_witness = depset([witness]),
-        ),
-    ]
+    return [DefaultInfo(files = depset([report])), groups]
 
 mimalloc_headers_check = rule(
     implementation = _mimalloc_headers_check_impl,
