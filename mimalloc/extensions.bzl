@@ -113,6 +113,7 @@ def _mimalloc_impl(module_ctx):
                 sha256 = release["sha256"],
                 strip_prefix = table["strip_prefix"].format(**values),
                 pinned = True,
+                refuse_thread_local = release.get("refuse_thread_local", ""),
                 **common
             )
         if request.root:

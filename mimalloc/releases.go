@@ -25,6 +25,12 @@ type Release struct {
 	Tag        string `json:"tag"`                  // such as "v3.3.2"
 	SHA256     string `json:"sha256"`               // of the archive of the tag, in hexadecimal
 	Generation string `json:"generation,omitempty"` // of its TLS selector; "" where the release was not seen
+
+	// Why an embedded build with a thread-local model is refused on Apple,
+	// although the header can be patched; "" for nearly all.
+	RefuseThreadLocal string `json:"refuse_thread_local,omitempty"`
+	// What whoever picks the release should know.
+	Note string `json:"note,omitempty"`
 }
 
 // Releases returns the table. Its error means that the program was built from

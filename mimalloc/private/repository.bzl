@@ -36,6 +36,7 @@ mimalloc_library(
     hdrs = [":include_files"],
     check = {check},
     override_on_apple = {override_on_apple},
+    refuse_thread_local = {refuse_thread_local},
     tls_model = {tls_model},
     version = {version_string},
     visibility = ["//visibility:public"],
@@ -62,6 +63,7 @@ def _overlay(rctx, check):
     rctx.file("BUILD.bazel", _OVERLAY.format(
         check = check,
         override_on_apple = repr(rctx.attr.override_on_apple),
+        refuse_thread_local = repr(getattr(rctx.attr, "refuse_thread_local", "")),
         tls_model = repr(rctx.attr.tls_model),
         version = version or "of unknown version",
         version_string = repr(version),
@@ -95,6 +97,7 @@ mimalloc_archive_repository = repository_rule(
         "patch_strip": attr.int(),
         "patches": attr.label_list(),
         "pinned": attr.bool(doc = "The digest is one of releases.json: the header has been seen, and needs no check on every platform."),
+        "refuse_thread_local": attr.string(),
         "sha256": attr.string(),
         "strip_prefix": attr.string(),
         "urls": attr.string_list(mandatory = True),

@@ -114,6 +114,7 @@ def mimalloc_library(
         tls_model = "thread_local",
         override_on_apple = "refuse",
         check = True,
+        refuse_thread_local = "",
         visibility = None,
         tags = []):
     """A whole mimalloc, from sources anywhere.
@@ -141,6 +142,9 @@ def mimalloc_library(
             own TLS model, and refused elsewhere.
         check: whether headers the patcher does not know fail the build on platforms other than
             Apple's too. Off only for sources whose bytes are pinned and known.
+        refuse_thread_local: why these sources, although their header can be patched, are not to be
+            used with the thread-local model: `<name>-embedded` then fails to build on Apple platforms
+            and says so.
         visibility: of the targets named above.
         tags: of all targets.
     """
@@ -193,9 +197,20 @@ def mimalloc_library(
 
     defines = _DEFINES + (_DEFINES_3_6 if _at_least(version, 3, 6) else [])
     static = [name + "-static-source"]
+    embedded = static
+    if patch:
+        on_apple = static + [name + "-tls-witness"]
+        if refuse_thread_local:
+            on_apple = [name + "-refused-thread-local"]
+            mimalloc_refusal(
+                name = on_apple[0],
+                reason = "%s is not built with the thread-local model: %s" % (_title(version), refuse_thread_local),
+                **private
+            )
+        embedded = _on_apple(on_apple, static + witness)
     cc_library(
         name = name + "-embedded",
-        srcs = static + (_on_apple([name + "-tls-witness"], witness) if patch else []),
+        srcs = embedded,
         hdrs = headers,
         copts = _COPTS,
         implementation_deps = [name + "-sources"],
@@ -237,6 +252,9 @@ def mimalloc_library(
         **public
     )
 
+def _title(version):
+    return "mimalloc " + version if version else "this mimalloc"
+
 def _refusal(name, version, os):
     """The text of the error where the override is built for an Apple platform."""
     ways = [
@@ -245,10 +263,10 @@ def _refusal(name, version, os):
     ]
     if os == "macOS":
         ways.append("set override_on_apple = \"upstream\" to insist on upstream's override with upstream's TLS model")
-    return ("mimalloc%s cannot override malloc on %s: with a thread-local heap pointer it would recurse, since dyld " +
+    return ("%s cannot override malloc on %s: with a thread-local heap pointer it would recurse, since dyld " +
             "allocates every new thread's thread-locals with malloc, and upstream's own model shares slots or keys with " +
             "other copies of mimalloc in the process. Ways out: %s. See docs/override-on-apple.md of rules_mimalloc.") % (
-        " " + version if version else "",
+        _title(version),
         os,
         "; or ".join(ways),
     )

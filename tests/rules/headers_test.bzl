@@ -57,28 +57,28 @@ _failure_test = analysistest.make(
     expect_failure = True,
 )
 
-def _check_input_test_impl(ctx):
-    """On every platform the check's witness is compiled into the library."""
+def _sources_test_impl(ctx):
+    """The sources that a library compiles on a platform."""
     env = analysistest.begin(ctx)
     sources = [
         f.basename
         for a in analysistest.target_actions(env)
         if a.mnemonic == "CppCompile"
         for f in a.inputs.to_list()
-        if f.basename.endswith(".witness.c")
+        if f.extension == "c" and f.path in a.argv
     ]
-    asserts.equals(env, ctx.attr.witnesses, sorted(sources))
+    asserts.equals(env, ctx.attr.sources, sorted(sources))
     return analysistest.end(env)
 
 _linux_test = analysistest.make(
-    _check_input_test_impl,
-    attrs = {"witnesses": attr.string_list()},
+    _sources_test_impl,
+    attrs = {"sources": attr.string_list()},
     config_settings = {"//command_line_option:platforms": [Label("//tests/platforms:linux_x86_64")]},
 )
 
 _macos_test = analysistest.make(
-    _check_input_test_impl,
-    attrs = {"witnesses": attr.string_list()},
+    _sources_test_impl,
+    attrs = {"sources": attr.string_list()},
     config_settings = {"//command_line_option:platforms": [Label("//tests/platforms:macos_arm64")]},
 )
 
@@ -104,11 +104,14 @@ def headers_test_suite(name):
 
     mimalloc_library(name = "checked", srcs = ["tree/static.c"], hdrs = _TREE, tags = ["manual"])
     mimalloc_library(name = "pinned", srcs = ["tree/static.c"], check = False, hdrs = _TREE, tags = ["manual"])
-    _linux_test(name = "checked_linux_test", target_under_test = ":checked-embedded", witnesses = ["checked-tls-check.witness.c"])
-    _linux_test(name = "checked_override_linux_test", target_under_test = ":checked", witnesses = ["checked-tls-check.witness.c"])
-    _macos_test(name = "checked_macos_test", target_under_test = ":checked-embedded", witnesses = ["checked-tls-headers.witness.c"])
-    _linux_test(name = "pinned_linux_test", target_under_test = ":pinned-embedded", witnesses = [])
-    _macos_test(name = "pinned_macos_test", target_under_test = ":pinned-embedded", witnesses = ["pinned-tls-headers.witness.c"])
+    mimalloc_library(name = "refused", srcs = ["tree/static.c"], hdrs = _TREE, refuse_thread_local = "a reason", tags = ["manual"])
+    _macos_test(name = "refused_macos_test", target_under_test = ":refused-embedded", sources = ["refused-refused-thread-local.c"])
+    _linux_test(name = "refused_linux_test", target_under_test = ":refused-embedded", sources = ["refused-tls-check.witness.c", "static.c"])
+    _linux_test(name = "checked_linux_test", target_under_test = ":checked-embedded", sources = ["checked-tls-check.witness.c", "static.c"])
+    _linux_test(name = "checked_override_linux_test", target_under_test = ":checked", sources = ["checked-tls-check.witness.c", "static.c"])
+    _macos_test(name = "checked_macos_test", target_under_test = ":checked-embedded", sources = ["checked-tls-headers.witness.c", "static.c"])
+    _linux_test(name = "pinned_linux_test", target_under_test = ":pinned-embedded", sources = ["static.c"])
+    _macos_test(name = "pinned_macos_test", target_under_test = ":pinned-embedded", sources = ["pinned-tls-headers.witness.c", "static.c"])
 
     native.test_suite(
         name = name,
@@ -121,6 +124,8 @@ def headers_test_suite(name):
             "no_mimalloc_h_test",
             "pinned_linux_test",
             "pinned_macos_test",
+            "refused_linux_test",
+            "refused_macos_test",
             "stray_test",
             "two_mimalloc_h_test",
         ],
