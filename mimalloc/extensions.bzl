@@ -88,13 +88,13 @@ def _mimalloc_impl(module_ctx):
     for request in resolve(table, requests):
         tag = request.tag
         common = {
+            "apparent_name": tag.name,
             "name": tag.name,
             "override_on_apple": tag.override_on_apple,
             "tls_model": tag.tls_model,
         }
         if request.kind == "local":
-            root = module_ctx.path(Label("@@//:MODULE.bazel")).dirname
-            mimalloc_local_repository(path = str(root.get_child(tag.path)) if not tag.path.startswith("/") else tag.path, **common)
+            mimalloc_local_repository(path = tag.path, **common)
         elif request.kind == "archive":
             mimalloc_archive_repository(
                 urls = tag.urls,

@@ -28,6 +28,17 @@ def resolve(table, requests):
         ))
     return chosen
 
+def is_absolute(path):
+    """Whether a path is absolute, on any host.
+
+    Args:
+        path: as a user wrote it.
+
+    Returns:
+        True for `/src/mimalloc` and `C:/src/mimalloc`.
+    """
+    return path.startswith("/") or path[1:3] in [":/", ":\\"]
+
 def _where(request):
     return "mimalloc.%s of %s" % (request.kind, request.module)
 
@@ -43,7 +54,7 @@ def _check(table, rank, request):
         ))
     if request.kind == "archive" and not request.tag.integrity and not request.tag.sha256:
         fail("%s: integrity: expected the digest of the archive there or in sha256, got none" % _where(request))
-    if request.kind == "local" and not request.root and not request.tag.path.startswith("/"):
+    if request.kind == "local" and not request.root and not is_absolute(request.tag.path):
         fail("%s: path: only the root module can name a directory by a relative path, got %r" % (_where(request), request.tag.path))
 
 _UNKNOWN_VERSION = """{where}: version: "{version}" is not a release that this version of rules_mimalloc knows.
