@@ -128,6 +128,8 @@ def mimalloc_library(
     * `<name>-api` and `<name>-stats`: the headers alone, for libraries.
     * `<name>-tls-headers`: the patched include tree, with `MimallocTlsInfo`.
 
+    `<name>` and `<name>-tls-headers` are built where something uses them or names them, not by `//...`.
+
     Args:
         name: prefix of all targets.
         hdrs: all files of mimalloc's include directory.
@@ -153,11 +155,15 @@ def mimalloc_library(
     if override_on_apple not in _OVERRIDES:
         fail("mimalloc_library %s: override_on_apple: expected one of %s, got %r" % (name, _OVERRIDES, override_on_apple))
     patch = tls_model == "thread_local"
-    private = {"tags": tags, "visibility": ["//visibility:private"]}
+
+    # Manual, because a wildcard is not to build what nothing needs: the patched headers want Go, and what is refused
+    # fails.
+    private = {"tags": tags + ["manual"], "visibility": ["//visibility:private"]}
     public = {"tags": tags, "visibility": visibility}
+    on_demand = {"tags": tags + ["manual"], "visibility": visibility}
 
     mimalloc_upstream_headers(name = name + "-upstream-headers", hdrs = hdrs, **private)
-    mimalloc_headers(name = name + "-tls-headers", hdrs = hdrs, version = version, **public)
+    mimalloc_headers(name = name + "-tls-headers", hdrs = hdrs, version = version, **on_demand)
     native.filegroup(
         name = name + "-tls-witness",
         srcs = [name + "-tls-headers"],
@@ -249,7 +255,7 @@ def mimalloc_library(
         }),
         alwayslink = True,
         deps = upstream,
-        **public
+        **on_demand
     )
 
 def _title(version):
@@ -264,8 +270,8 @@ def _refusal(name, version, os):
     if os == "macOS":
         ways.append("set override_on_apple = \"upstream\" to insist on upstream's override with upstream's TLS model")
     return ("%s cannot override malloc on %s: with a thread-local heap pointer it would recurse, since dyld " +
-            "allocates every new thread's thread-locals with malloc, and upstream's own model shares slots or keys with " +
-            "other copies of mimalloc in the process. Ways out: %s. See docs/override-on-apple.md of rules_mimalloc.") % (
+            "allocates every new thread's thread-locals with malloc; upstream's own choice there is fixed slots, which all " +
+            "copies of mimalloc in a process share, or since 3.4.4 pthread keys. Ways out: %s. See docs/override-on-apple.md of rules_mimalloc.") % (
         _title(version),
         os,
         "; or ".join(ways),
