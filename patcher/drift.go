@@ -39,7 +39,9 @@ const driftHint = "the mimalloc-tls patcher changed nothing: see docs/drift.md o
 func knownReleases() string {
 	list := []string{plainReleases}
 	for _, g := range generations {
-		list = append(list, g.releases)
+		if g.releases != "" {
+			list = append(list, g.releases)
+		}
 	}
 	return strings.Join(list, ", ")
 }

@@ -50,13 +50,16 @@ func (v *vocabulary) models() []struct {
 // Conditions are written as spell writes them.
 type generation struct {
 	id       string
-	releases string // those it was seen in
+	releases string // those it was seen in, "" for none
 	header   string // the file that holds it, from the include directory
 	names    *vocabulary
 	outer    string // condition around the choice, "" where there is none
 	apple    string // condition of the branch that 64-bit Apple systems take
 	before   Model  // what that branch chooses
 }
+
+// shortNamesUnset lets -D choose, since 3.5.0.
+const shortNamesUnset = "! defined ( MI_TLS_MODEL_LOCAL ) && ! defined ( MI_TLS_MODEL_PTHREADS ) && ! defined ( MI_TLS_MODEL_FIXED ) && ! defined ( MI_TLS_MODEL_WIN32 )"
 
 // generations lists what upstream has released. Generation A, which has no
 // model macros, is recognised by plainThreadLocal.
@@ -81,16 +84,23 @@ var generations = []generation{
 		before: FixedSlot,
 	},
 	{
+		id:     "E", // upstream's development between 3.4.3 and 3.5.0, before the header was split
+		header: "mimalloc/prim.h", names: &shortNames,
+		outer:  shortNamesUnset,
+		apple:  "defined ( __APPLE__ ) || defined ( __OpenBSD__ ) || defined ( __ANDROID__ )",
+		before: PthreadKey,
+	},
+	{
 		id: "E", releases: "3.5.0 to 3.5.2",
 		header: "mimalloc/prim-tls.h", names: &shortNames,
-		outer:  "! defined ( MI_TLS_MODEL_LOCAL ) && ! defined ( MI_TLS_MODEL_PTHREADS ) && ! defined ( MI_TLS_MODEL_FIXED ) && ! defined ( MI_TLS_MODEL_WIN32 )",
+		outer:  shortNamesUnset,
 		apple:  "defined ( __APPLE__ ) || defined ( __OpenBSD__ ) || defined ( __ANDROID__ )",
 		before: PthreadKey,
 	},
 	{
 		id: "F", releases: "3.6.0",
 		header: "mimalloc/prim/prim-tls.h", names: &shortNames,
-		outer:  "! defined ( MI_TLS_MODEL_LOCAL ) && ! defined ( MI_TLS_MODEL_PTHREADS ) && ! defined ( MI_TLS_MODEL_FIXED ) && ! defined ( MI_TLS_MODEL_WIN32 )",
+		outer:  shortNamesUnset,
 		apple:  "defined ( __APPLE__ ) || defined ( __OpenBSD__ ) || defined ( __ANDROID__ )",
 		before: PthreadKey,
 	},
