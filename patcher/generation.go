@@ -145,4 +145,5 @@ var protectedNames = fields(`
 	_mi_theap_default _mi_theap_cached __mi_theap_default __mi_theap_cached
 	_mi_heap_default mi_prim_get_default_heap mi_heap_t
 	_mi_theap_empty _mi_theap_empty_get __mi_theap_empty _mi_process_is_initialized
-	defined static inline extern if return __asm __APPLE__ __GNUC__ __aarch64__ __x86_64__`)
+	__thread _Thread_local thread_local __builtin_expect
+	defined static inline extern void bool if return __asm __APPLE__ __GNUC__ __aarch64__ __x86_64__`)

@@ -181,6 +181,7 @@ func (d *document) unprotected(s *selector) error {
 	if i := bytes.Index(d.src, []byte("_Pragma")); i >= 0 {
 		return d.drift(i, "no _Pragma in this header", "one")
 	}
+	head := d.head()
 	var walk func(items []item) error
 	walk = func(items []item) error {
 		for i := range items {
@@ -192,6 +193,9 @@ func (d *document) unprotected(s *selector) error {
 					}
 				}
 			}
+			if it.dir != nil && includes[it.dir.name] && !d.harmlessInclude(it, head) {
+				return d.drift(it.pos, "headers of mimalloc to be included at the top of this one alone, by name", quote(d.text(it)))
+			}
 			if it.dir != nil && it.dir.name == "pragma" && bytes.Contains(d.src[it.pos:it.end], []byte("_macro")) {
 				return d.drift(it.pos, "macros that change by #define and #undef alone", quote(d.text(it)))
 			}
@@ -199,7 +203,7 @@ func (d *document) unprotected(s *selector) error {
 				continue
 			}
 			name := d.names[it.dir.symbol]
-			if protectedNames[name] && name != guardMacro || it.dir.name == "undef" && name == "MI_HAS_TLS_SLOT" {
+			if protectedNames[name] && name != guardMacro || strings.HasPrefix(name, witnessPrefix) || it.dir.name == "undef" && name == "MI_HAS_TLS_SLOT" {
 				return d.drift(it.pos, name+" as it is everywhere else in mimalloc", quote(d.text(it)))
 			}
 		}
@@ -214,7 +218,7 @@ func selectorFile(tree Tree) (*document, error) {
 	var found *document
 	for _, name := range slices.Sorted(maps.Keys(tree)) {
 		src := tree[name]
-		if !sourceExtensions[path.Ext(name)] || !mayDefineModel(src) {
+		if !sourceExtensions[path.Ext(name)] || !mayDefineModel(src) && !mayRedefine(src) {
 			continue
 		}
 		isHeader := slices.Contains(headers, name)
@@ -225,6 +229,9 @@ func selectorFile(tree Tree) (*document, error) {
 		first := d.firstModelMacro()
 		switch {
 		case first == "":
+			if err := d.redefines(); err != nil {
+				return nil, err
+			}
 		case !isHeader:
 			return nil, drift(name, 0, "the macros of the TLS model to be defined in "+strings.Join(headers, " or "), "a definition of "+first+" here")
 		case found != nil:
@@ -252,7 +259,7 @@ var sourceExtensions = map[string]bool{".h": true, ".hh": true, ".hpp": true, ".
 // and that belongs to the choice of the model.
 func (d *document) firstModelMacro() string {
 	for i, name := range d.names {
-		if d.defines[i] && (strings.HasPrefix(name, "MI_TLS_") || name == "MI_HAS_TLS_SLOT") {
+		if d.defines[i] && (strings.HasPrefix(name, "MI_TLS_") || name == "MI_HAS_TLS_SLOT" || strings.HasPrefix(name, witnessPrefix)) {
 			return name
 		}
 	}
@@ -262,7 +269,7 @@ func (d *document) firstModelMacro() string {
 // mayDefineModel is a quick look at whether firstModelMacro could find any: it
 // finds the names outside of line comments, and line splices that could hide one.
 func mayDefineModel(src []byte) bool {
-	for _, name := range []string{"MI_TLS_", "MI_HAS_TLS_SLOT"} {
+	for _, name := range []string{"MI_TLS_", "MI_HAS_TLS_SLOT", witnessPrefix} {
 		for pos := 0; ; {
 			i := bytes.Index(src[pos:], []byte(name))
 			if i < 0 {
