@@ -6,6 +6,7 @@ require (
 	github.com/google/go-cmp v0.7.0
 	github.com/natefinch/atomic v1.0.1
 	github.com/rogpeppe/go-internal v1.14.1
+	golang.org/x/arch v0.20.0
 )
 
 require (

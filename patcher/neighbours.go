@@ -124,11 +124,10 @@ func mayRedefine(src []byte) bool {
 			for end < len(src) && isIdent(src[end]) {
 				end++
 			}
-			name := string(src[at:end])
-			if !elsewhere[name] {
+			if !elsewhere[string(src[at:end])] {
 				continue
 			}
-			if directive == "undef" || !looksKnown(name, src[end:]) {
+			if directive == "undef" || !looksKnown(string(src[at:end]), src[end:]) {
 				return true
 			}
 		}

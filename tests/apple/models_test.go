@@ -84,6 +84,9 @@ func TestModelPerTarget(t *testing.T) {
 			}()
 		}
 	}
+	for _, target := range oracle.ClangTargets {
+		compare(t, cc, target, builds[0], upstream, patched)
+	}
 }
 
 func compare(t *testing.T, cc oracle.Compiler, target oracle.Target, b build, upstream, patched string) {

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -45,6 +46,17 @@ var Targets = []Target{
 	{"x86_64-netbsd", false},
 }
 
+// ClangTargets are those that clang knows and zig has no name for. Their
+// triples are clang's; C only.
+var ClangTargets = []Target{
+	{"arm64e-apple-macos12", true},
+	{"arm64_32-apple-watchos9", true},
+	{"arm64-apple-ios14-macabi", true},
+	{"x86_64h-apple-macos11", true},
+	{"armv7k-apple-watchos7", false},
+	{"i386-apple-macos10.13", false},
+}
+
 // A Compiler is a `zig cc`.
 type Compiler struct {
 	Zig string // path of the zig-cc of @zig_sdk
@@ -63,12 +75,19 @@ func source() string {
 	return b.String()
 }
 
-// command makes a zig cc command line for a target.
+// command makes a command line for a target: of zig cc, or of the clang in zig.
 func (c Compiler) command(t Target, include string, args ...string) *exec.Cmd {
+	sdk := filepath.Dir(c.Zig)
+	darwin := filepath.Join(sdk, "lib", "libc", "include", "any-darwin-any")
+	if slices.Contains(ClangTargets, t) {
+		line := []string{"clang", "-target", t.Triple, "-nostdinc", "-isystem", include,
+			"-isystem", filepath.Join(sdk, "lib", "include"), "-isystem", darwin}
+		return exec.Command(filepath.Join(sdk, "zig"), append(line, args...)...)
+	}
 	line := []string{"-target", t.Triple, "-isystem", include, "-lc++"} // with libc++'s headers, for C++
 	if t.Apple && !strings.HasSuffix(t.Triple, "-macos") {
 		// zig adds Darwin's headers for macOS alone.
-		line = append(line, "-isystem", filepath.Join(filepath.Dir(c.Zig), "lib", "libc", "include", "any-darwin-any"))
+		line = append(line, "-isystem", darwin)
 	}
 	return exec.Command(c.Zig, append(line, args...)...)
 }
@@ -116,6 +135,41 @@ func (c Compiler) Text(t Target, include, language string, args ...string) (stri
 	args = append(args, "-Wno-builtin-macro-redefined", "-D__FILE__=\"\"", "-D__LINE__=0", "-x", language, "-E", "-P", "-")
 	out, err := run(t, c.command(t, include, args...))
 	return string(out), err
+}
+
+// Preprocess returns what Macros and Text return, at the price of one of them;
+// the text lacks empty lines. Its error is as that of Macros.
+func (c Compiler) Preprocess(t Target, include, language string, args ...string) (map[string]string, string, error) {
+	args = append(args, "-Wno-builtin-macro-redefined", "-D__FILE__=\"\"", "-D__LINE__=0", "-x", language, "-E", "-P", "-dD", "-")
+	out, err := run(t, c.command(t, include, args...))
+	if err != nil {
+		return nil, "", err
+	}
+	macros := make(map[string]string)
+	var text strings.Builder
+	for line := range strings.Lines(string(out)) {
+		line = strings.TrimRight(line, "\r\n")
+		if definition, ok := strings.CutPrefix(line, "#define "); ok {
+			name, body, _ := strings.Cut(definition, " ")
+			if i := strings.IndexByte(name, '('); i >= 0 {
+				name, body = name[:i], definition[i:]
+			}
+			macros[name] = body
+		} else if name, ok := strings.CutPrefix(line, "#undef "); ok {
+			delete(macros, name)
+		} else if strings.TrimSpace(line) != "" {
+			text.WriteString(line + "\n")
+		}
+	}
+	return macros, text.String(), nil
+}
+
+// Compile compiles a file of C to an object file. Its error is as that of Macros.
+func (c Compiler) Compile(t Target, include, source, object string, args ...string) error {
+	// zig makes __DATE__ an error where it optimises; mimalloc prints it.
+	args = append([]string{"-Wno-date-time"}, args...)
+	_, err := run(t, c.command(t, include, append(args, "-c", source, "-o", object)...))
+	return err
 }
 
 // models are the macros of both vocabularies behind MI_TLS_MODEL_.

@@ -12,8 +12,14 @@ import (
 // An Object is what the machine code of one Mach-O object says of the model.
 type Object struct {
 	Arch  string
-	TLV   bool  // __mi_theap_default is a thread-local variable of the image
+	TLV   bool  // the variable of the heap pointer is a thread-local one of the image
 	Slots []int // slots of the thread control block that are read or written, without slot 0, the thread id
+}
+
+// heapPointers are the names of the heap pointer in a symbol table.
+var heapPointers = map[string]bool{
+	"___mi_theap_default": true, // from 3.2 on
+	"__mi_heap_default":   true, // before
 }
 
 // Model names the model as the patcher's reports do.
@@ -31,7 +37,7 @@ func (o Object) Model() string {
 func (o Object) Evidence() string {
 	var seen []string
 	if o.TLV {
-		seen = append(seen, "__mi_theap_default in __thread_vars")
+		seen = append(seen, "the heap pointer in __thread_vars")
 	}
 	for _, s := range o.Slots {
 		seen = append(seen, fmt.Sprintf("slot %d", s))
@@ -52,7 +58,7 @@ func ReadObject(name string) (Object, error) {
 	var o Object
 	if f.Symtab != nil {
 		for _, s := range f.Symtab.Syms {
-			if s.Name == "___mi_theap_default" && s.Sect > 0 && int(s.Sect) <= len(f.Sections) {
+			if heapPointers[s.Name] && s.Sect > 0 && int(s.Sect) <= len(f.Sections) {
 				o.TLV = o.TLV || f.Sections[s.Sect-1].Name == "__thread_vars"
 			}
 		}

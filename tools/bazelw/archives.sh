@@ -12,22 +12,9 @@ here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 . "$here/enter.sh"
 out=$1 work=$2 root=$3
 
-# crate NAME VERSION: puts the directory of the crate's sources in $sources. Each has a project of its own, as one
-# project may not ask for two versions that are compatible. (cargo vendor would leave out .gitattributes.)
-crate() {
-  local project=$work/$1-$2
-  mkdir -p "$project/src"
-  printf '[package]\nname = "fetch"\nversion = "0.0.0"\nedition = "2021"\n[dependencies]\n%s = "=%s"\n' \
-    "$1" "$2" >"$project/Cargo.toml"
-  : >"$project/src/lib.rs"
-  (cd "$project" && cargo metadata --quiet --format-version 1) >"$project/metadata.json" ||
-    die "cargo could not fetch the crate $1 $2"
-  sources=$(sed -n "s,.*\"manifest_path\":\"\([^\"]*/$1-$2\)/Cargo.toml\".*,\1,p" "$project/metadata.json")
-}
-
 while IFS=$'\t' read -r tag commit mtime sha256 name version path; do
   echo "$tag: $name $version"
-  crate "$name" "$version"
+  sources=$(crate "$work" "$name" "$version")
   (enter "$root" python3 "$here/git_archive.py" --prefix "mimalloc-${tag#v}/" --commit "$commit" --mtime "$mtime" \
     "$sources/$path" >"$work/$tag.tar")
   (enter "$root" gzip -cn <"$work/$tag.tar" >"$out/$tag.tar.gz")

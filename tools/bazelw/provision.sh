@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # provision.sh ARGUMENTS...: runs the Bazel that bazelw makes from package registries, and makes what is missing.
 # What, why and how is in the scripts. Everything is below ${XDG_CACHE_HOME:-~/.cache}/rules_mimalloc:
-#   root/KEY modules/KEY archives/KEY wheels/KEY   each made by the script of that name
+#   root/KEY modules/KEY archives/KEY crates/KEY wheels/KEY   each made by the script of that name
 #   run/KEY                     one set of these: bazelrc, and the launcher bin/bazel
 #   out/KEY disk/KEY            Bazel's output and disk cache for root/KEY: another compiler must not share them
 #   repositories go             what Bazel and Go downloaded, and Go compiled, for repository rules
@@ -15,6 +15,7 @@ here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 . "$here/lib.sh"
 
 zig_pin=${here%/*/*}/tests/zig/requirements.txt # the repository rule's own list, so that there is one place that pins
+crates_table=${here%/*/*}/tests/crates/crates.tsv
 min_go=24      # 1.24, which go.mod asks for
 unused_days=14 # what no run used for so long is removed when something new is made
 ways_out='Ways out: install bazelisk (or Bazel), or set BAZEL to one; then bazelw needs nothing of this.'
@@ -47,13 +48,14 @@ declare -A what=(
   [root]="Bazel, Java and clang of Debian, about 330 MB to fetch"
   [modules]="rules_go and gazelle, through the Go module proxy"
   [archives]="release archives of mimalloc, from crates"
+  [crates]="other trees of mimalloc, for tests"
   [wheels]="zig, from PyPI"
 )
 
 # make_run: makes $run and what it needs. Called in a subshell.
 make_run() {
   umask 022
-  local root modules archives wheels share out disk temporary=$cache/work/run start=$SECONDS
+  local root modules archives crates wheels share out disk temporary=$cache/work/run start=$SECONDS
   rm -rf -- "$cache/work"
   mkdir -p "$cache/work"
 
@@ -64,10 +66,12 @@ make_run() {
   if [[ $cargo ]]; then
     component archives "$(cat "$here"/{archives.{sh,tsv},git_archive.py} | key)" "$root"
     archives=$made
+    component crates "$(cat "$here/crates.sh" "$crates_table" | key)" "$crates_table"
+    crates=$made
   else
-    say "no cargo on PATH, so Bazel itself will have to download mimalloc's release archives"
-    archives=$cache/archives/none
-    mkdir -p "$archives"
+    say "no cargo on PATH, so Bazel itself will have to download mimalloc's release archives, and some tests have no sources"
+    archives=$cache/archives/none crates=$cache/crates/none
+    mkdir -p "$archives" "$crates"
   fi
   component wheels "$({ cat "$here/wheels.sh" "$zig_pin" && uname -m; } | key)" "$root" "$zig_pin"
   wheels=$made
@@ -88,7 +92,7 @@ make_run() {
   write_bazelrc >"$temporary/bazelrc"
   write_launcher >"$temporary/bin/bazel"
   chmod +x "$temporary/bin/bazel"
-  printf '%s\n' "$root" "$modules" "$wheels" "$archives" "$out" "$disk" >"$temporary/uses"
+  printf '%s\n' "$root" "$modules" "$wheels" "$archives" "$crates" "$out" "$disk" >"$temporary/uses"
   mkdir -p "$cache/run"
   rm -rf -- "$run"
   mv -T -- "$temporary" "$run"
@@ -125,6 +129,7 @@ write_bazelrc() {
   text=${text//@GO_ENV@/$go_env}
   text=${text//@MODULES@/$(escaped "$modules")}
   text=${text//@ARCHIVES@/$(escaped "$archives")}
+  text=${text//@CRATES@/$(escaped "$crates")}
   text=${text//@WHEELS_URL@/$(escaped "file://$url")}
   text=${text//@DISK@/$(escaped "$disk")}
   text=${text//@BAZEL@/$(escaped "$run/bin/bazel")}
@@ -152,7 +157,7 @@ write_launcher() {
 remove_unused() {
   local directory
   find "$cache/run" -mindepth 2 -maxdepth 2 -name used -mtime "+$unused_days" -printf '%h\0' | xargs -0 -r rm -rf --
-  for directory in "$cache"/{root,modules,archives,wheels,out,disk}/*/; do
+  for directory in "$cache"/{root,modules,archives,crates,wheels,out,disk}/*/; do
     directory=${directory%/}
     if ! grep -qxF -- "$directory" "$cache"/run/*/uses; then
       chmod -R u+w -- "$directory" # Bazel's output has directories that can't be written
@@ -189,7 +194,7 @@ fi
 cargo=$(type -P cargo) || cargo=
 
 run=$cache/run/$({
-  find "$here" "$zig_pin" -type f ! -name '*_test.*' -print0 | sort -z | xargs -0 cat
+  find "$here" "$zig_pin" "$crates_table" -type f ! -name '*_test.*' -print0 | sort -z | xargs -0 cat
   printf '%s\n' "$cache" "$home" "${go_values[@]}" "$(uname -m)" "${cargo:+cargo}"
 } | key)
 

@@ -1,0 +1,144 @@
+//go:build bazel
+
+package mutation
+
+import (
+	"bytes"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rules-mimalloc/rules_mimalloc/patcher"
+	"github.com/rules-mimalloc/rules_mimalloc/patcher/includedir"
+)
+
+// seed of the campaign in continuous integration; any other will do.
+const seed = 20240517
+
+// bases are the releases that the BUILD rule brings along.
+func bases(t *testing.T) []*Base {
+	t.Helper()
+	var list []*Base
+	for _, f := range strings.Fields(os.Getenv("INCLUDE_FILES")) {
+		if filepath.Base(f) != includedir.Marker {
+			continue
+		}
+		tree, err := includedir.ReadTree(filepath.Dir(f))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if list, err = AddBases(list, patcher.Version(tree[includedir.Marker]), tree); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(list) == 0 {
+		t.Fatal("INCLUDE_FILES names no mimalloc.h")
+	}
+	return list
+}
+
+// compiler is clang's preprocessor; the target is no matter, since platforms
+// are macros of their own here.
+func compiler(t *testing.T) []string {
+	t.Helper()
+	zig, err := filepath.Abs(os.Getenv("ZIG_CC"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []string{zig, "-target", "x86_64-freestanding-none", "-ferror-limit=0"}
+}
+
+func TestTenThousandMutants(t *testing.T) {
+	c := Campaign{
+		Bases: bases(t), Seed: seed, N: 10000, Workers: 2, Compiler: compiler(t), Dir: t.TempDir(),
+		Report: func(f *Finding) {
+			switch f.Verdict {
+			case Silent, Unlaw:
+				t.Errorf("seed %d: %v", seed, f)
+			case Late:
+				t.Logf("late: mutant %d of %s: %s", f.Mutant.Number, f.Mutant.Base.Name, f.Reason)
+			}
+		},
+	}
+	figures, err := c.Run()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%+v", *figures)
+	// A campaign in which nearly everything is refused, or nothing is, shows little.
+	for _, least := range []struct {
+		verdict Verdict
+		n       uint64
+	}{{Refused, 4000}, {Right, 1500}} {
+		if n := figures.Verdicts[least.verdict]; n < least.n {
+			t.Errorf("%d mutants were %s, want at least %d", n, least.verdict, least.n)
+		}
+	}
+	for _, status := range []patcher.Status{patcher.Patched, patcher.AlreadyPatched, patcher.NotNeeded} {
+		if figures.Statuses[status] == 0 {
+			t.Errorf("no mutant was accepted as %s", status)
+		}
+	}
+}
+
+// TestJudgeSeesWrong shows that the judge can tell: it is given what a patcher
+// that errs might leave behind.
+func TestJudgeSeesWrong(t *testing.T) {
+	var base *Base
+	for _, b := range bases(t) {
+		if b.patched && bytes.Contains(b.Tree[b.header], []byte("MI_TLS_MODEL_THREAD_LOCAL")) {
+			base = b
+		}
+	}
+	patched := string(base.Tree[base.header])
+	original, _, err := patcher.Revert(base.header, []byte(patched))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const (
+		behind = "#if MI_TLS_MODEL_THREAD_LOCAL"
+		apple  = "#if defined(__APPLE__) && (defined(__aarch64__) || defined(__x86_64__))\n"
+	)
+	// insert puts text before the accessors, and takes the proof out so that
+	// nothing but the judge is left to see it.
+	insert := func(text string) string {
+		at := strings.LastIndex(patched, "/* rules_mimalloc:begin proof")
+		end := strings.LastIndex(patched, "/* rules_mimalloc:end")
+		out := patched[:at] + "#define RULES_MIMALLOC_TLS  1\n" + patched[end:]
+		return strings.Replace(out, behind, text+"\n"+behind, 1)
+	}
+	o := Oracle{Compiler: compiler(t), Dir: t.TempDir()}
+	for _, test := range []struct {
+		name, patched string
+		want          Verdict
+	}{
+		{"the patch", patched, Right},
+		{"no patch", string(original), Silent},
+		{"no proof", insert(""), Right},
+		{"another model", insert(apple + "#undef MI_TLS_MODEL_THREAD_LOCAL\n#define MI_TLS_MODEL_DYNAMIC_PTHREADS 1\n#endif"), Silent},
+		{"two models", insert(apple + "#define MI_TLS_MODEL_FIXED_SLOT 1\n#endif"), Silent},
+		{"no guard", insert(apple + "#undef MI_TLS_RECURSE_GUARD\n#endif"), Silent},
+		{"no guard on one architecture", insert("#if defined(__x86_64__) && defined(__APPLE__)\n#undef MI_TLS_RECURSE_GUARD\n#endif"), Silent},
+		{"in some builds", insert("#if defined(__APPLE__) && MI_X\n#undef MI_TLS_RECURSE_GUARD\n#endif"), Silent},
+		{"no thread-local", insert(apple + "#undef mi_decl_thread\n#define mi_decl_thread\n#endif"), Silent},
+		{"no slots", insert(apple + "#undef MI_HAS_TLS_SLOT\n#define MI_HAS_TLS_SLOT 0\n#endif"), Silent},
+		{"another accessor", strings.Replace(patched, "return __mi_theap_default;", "return *&__mi_theap_default;", 1), Silent},
+		{"a macro on Linux", insert("#ifdef __linux__\n#define MI_ANOTHER 1\n#endif"), Silent},
+		{"text on Windows", insert("#ifdef _WIN32\nextern int another;\n#endif"), Silent},
+		{"an #error of ours", strings.Replace(patched, behind, "#undef MI_TLS_RECURSE_GUARD\n"+behind, 1), Silent}, // and not for Linux
+		{"an #error of ours on Apple", strings.Replace(patched, behind, apple+"#undef MI_TLS_RECURSE_GUARD\n#endif\n"+behind, 1), Late},
+	} {
+		before := source{base.header, map[string][]byte{base.header: original}}
+		after := source{base.header, maps.Clone(before.files)}
+		after.files[base.header] = []byte(test.patched)
+		views, err := o.See([]source{before, after}, platforms)
+		if err != nil {
+			t.Fatalf("%s: %v", test.name, err)
+		}
+		if got, reason := judge(false, platforms, views[0], views[1]); got != test.want {
+			t.Errorf("%s: %s, want %s (%s)", test.name, got, test.want, reason)
+		}
+	}
+}
