@@ -160,7 +160,7 @@ func (d *document) readBarrier(items []item) error {
 		if err != nil {
 			return err
 		}
-		if !strings.HasSuffix(before, barrierBefore) || len(g.branches[0].items) != 1 {
+		if !strings.HasSuffix(" "+before, " "+barrierBefore) || len(g.branches[0].items) != 1 {
 			continue
 		}
 		body, err := d.spellItem(&g.branches[0].items[0])

@@ -85,7 +85,7 @@ func (d *document) plainOn(t *target, e *evaluation, last *branch) error {
 			return unreadable(d.header, d.src, err)
 		}
 		for _, v := range plainVariables {
-			declared = declared || strings.Contains(text, v)
+			declared = declared || strings.Contains(" "+text, " "+v)
 		}
 	}
 	if !accessor || !declared {
