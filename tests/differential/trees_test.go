@@ -8,7 +8,6 @@ package differential_test
 
 import (
 	"bytes"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -18,6 +17,7 @@ import (
 	"testing"
 
 	"github.com/rules-mimalloc/rules_mimalloc/patcher"
+	"github.com/rules-mimalloc/rules_mimalloc/patcher/includedir"
 	"github.com/rules-mimalloc/rules_mimalloc/tests/oracle"
 )
 
@@ -130,17 +130,7 @@ func (r *tree) patch(t *testing.T) {
 // read reads an include directory.
 func read(t *testing.T, dir string) patcher.Tree {
 	t.Helper()
-	headers := patcher.Tree{}
-	err := filepath.WalkDir(dir, func(name string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		rel, err := filepath.Rel(dir, name)
-		if err == nil {
-			headers[filepath.ToSlash(rel)], err = os.ReadFile(name)
-		}
-		return err
-	})
+	headers, err := includedir.ReadTree(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,14 +141,8 @@ func read(t *testing.T, dir string) patcher.Tree {
 func write(t *testing.T, headers patcher.Tree) string {
 	t.Helper()
 	dir := t.TempDir()
-	for name, text := range headers {
-		name = filepath.Join(dir, filepath.FromSlash(name))
-		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(name, text, 0o644); err != nil {
-			t.Fatal(err)
-		}
+	if err := oracle.WriteHeaders(dir, headers); err != nil {
+		t.Fatal(err)
 	}
 	return dir
 }

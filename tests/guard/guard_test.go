@@ -8,7 +8,6 @@ package guard_test
 
 import (
 	"bytes"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/rules-mimalloc/rules_mimalloc/patcher"
+	"github.com/rules-mimalloc/rules_mimalloc/patcher/includedir"
 	"github.com/rules-mimalloc/rules_mimalloc/tests/oracle"
 )
 
@@ -123,17 +123,7 @@ func TestLoopIsNotGuarded(t *testing.T) {
 // guard returns as upstream's does and the rest is patched.
 func patched(t *testing.T, include string) (with, without string) {
 	t.Helper()
-	headers := patcher.Tree{}
-	err := filepath.WalkDir(include, func(name string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		rel, err := filepath.Rel(include, name)
-		if err == nil {
-			headers[filepath.ToSlash(rel)], err = os.ReadFile(name)
-		}
-		return err
-	})
+	headers, err := includedir.ReadTree(include)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,14 +144,8 @@ func patched(t *testing.T, include string) (with, without string) {
 func write(t *testing.T, headers patcher.Tree) string {
 	t.Helper()
 	dir := t.TempDir()
-	for name, text := range headers {
-		name = filepath.Join(dir, filepath.FromSlash(name))
-		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(name, text, 0o644); err != nil {
-			t.Fatal(err)
-		}
+	if err := oracle.WriteHeaders(dir, headers); err != nil {
+		t.Fatal(err)
 	}
 	return dir
 }

@@ -9,6 +9,7 @@ package oracle
 import (
 	"bytes"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -193,4 +194,19 @@ func Model(macros map[string]string) string {
 		return "none"
 	}
 	return strings.Join(found, "+")
+}
+
+// WriteHeaders writes headers, by their path from dir with slashes, for a
+// compiler to read.
+func WriteHeaders(dir string, headers map[string][]byte) error {
+	for rel, text := range headers {
+		name := filepath.Join(dir, filepath.FromSlash(rel))
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(name, text, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
 }
