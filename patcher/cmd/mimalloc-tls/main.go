@@ -30,6 +30,7 @@ type command struct {
 	long              string
 	run               func(*invocation) error
 	flags             func(*flag.FlagSet, *options)
+	operands          func(*invocation, []string) error // takes what is no flag; nil: includeDir
 }
 
 // options holds the flags of all commands.
@@ -119,14 +120,14 @@ func find(name string) *command {
 	return nil
 }
 
-// parse reads flags, which may stand before or behind the directory.
+// parse reads flags, which may stand before, between or behind the operands.
 func (c *command) parse(inv *invocation, args []string) error {
 	flags := flag.NewFlagSet(c.name, flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	if c.flags != nil {
 		c.flags(flags, &inv.options)
 	}
-	var dirs []string
+	var operands []string
 	for {
 		if err := flags.Parse(args); err != nil {
 			if errors.Is(err, flag.ErrHelp) {
@@ -139,11 +140,19 @@ func (c *command) parse(inv *invocation, args []string) error {
 			break
 		}
 		if n := len(args) - len(rest); n > 0 && args[n-1] == "--" {
-			dirs = append(dirs, rest...)
+			operands = append(operands, rest...)
 			break
 		}
-		dirs, args = append(dirs, rest[0]), rest[1:]
+		operands, args = append(operands, rest[0]), rest[1:]
 	}
+	if c.operands != nil {
+		return c.operands(inv, operands)
+	}
+	return includeDir(inv, operands)
+}
+
+// includeDir takes the one INCLUDE_DIR of most commands.
+func includeDir(inv *invocation, dirs []string) error {
 	switch {
 	case len(dirs) == 0:
 		return &usageError{"no INCLUDE_DIR given, the directory that holds mimalloc.h"}
