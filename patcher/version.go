@@ -6,8 +6,7 @@ import (
 	"strconv"
 )
 
-// Version decodes MI_MALLOC_VERSION from mimalloc.h. Upstream wrote it as
-// MmP (212 = 2.1.2), then MmPP (3206 = 3.2.6), then MmmPP (30302 = 3.3.2).
+// Version decodes MI_MALLOC_VERSION from mimalloc.h, as VersionString does.
 // It is "" where the macro is missing or no such number.
 // It is for messages: nothing is decided by it.
 func Version(mimallocH []byte) string {
@@ -15,6 +14,13 @@ func Version(mimallocH []byte) string {
 	if err != nil {
 		return ""
 	}
+	return VersionString(n)
+}
+
+// VersionString decodes a number of MI_MALLOC_VERSION, which is also what
+// mi_version returns. Upstream wrote it as MmP (212 = 2.1.2), then MmPP
+// (3206 = 3.2.6), then MmmPP (30302 = 3.3.2). It is "" for other numbers.
+func VersionString(n int) string {
 	switch {
 	case n >= 100 && n < 1000:
 		return fmt.Sprintf("%d.%d.%d", n/100, n/10%10, n%10)

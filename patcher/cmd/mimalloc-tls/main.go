@@ -1,6 +1,6 @@
 // Command mimalloc-tls patches, checks and explains the TLS model that
-// mimalloc uses on Apple platforms. It is for people, and for build systems
-// other than Bazel.
+// mimalloc uses on Apple platforms, in its headers and in what is built of
+// them. It is for people, and for build systems other than Bazel.
 //
 // Run mimalloc-tls help for its commands and exit codes.
 package main
@@ -21,7 +21,7 @@ const (
 	exitIO      = 1 // I/O or internal error: the answer is incomplete
 	exitUsage   = 2
 	exitDrift   = 3 // the header is not one the patcher knows
-	exitFinding = 4 // check: still needs the patch
+	exitFinding = 4 // check: still needs the patch; audit: a model that is denied, or unknown
 )
 
 // A command is a subcommand of the command line.
@@ -37,16 +37,21 @@ type command struct {
 type options struct {
 	json, inPlace bool
 	out           string
+
+	deny, sarif                            string
+	allowUnknown, process, evidence, quiet bool
 }
 
 // An invocation is one run of a command.
 type invocation struct {
 	options
-	dir            string // the INCLUDE_DIR
+	dir            string   // the INCLUDE_DIR
+	paths          []string // of audit
+	stdin          io.Reader
 	stdout, stderr io.Writer
 }
 
-var commands = []command{patchCommand, checkCommand, diffCommand, revertCommand}
+var commands = []command{patchCommand, checkCommand, diffCommand, revertCommand, auditCommand}
 
 // A usageError is a wrong command line.
 type usageError struct{ msg string }
@@ -56,9 +61,12 @@ func (e *usageError) Error() string { return e.msg }
 // errFinding ends a command with exitFinding; everything has been said.
 var errFinding = errors.New("finding")
 
-func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+// errIncomplete ends a command with exitIO; what could not be read has been said.
+var errIncomplete = errors.New("incomplete")
 
-func run(args []string, stdout, stderr io.Writer) int {
+func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if len(args) == 0 {
 		usage(stderr)
 		return exitUsage
@@ -79,7 +87,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "mimalloc-tls: unknown command %q; mimalloc-tls help lists them\n", args[0])
 		return exitUsage
 	}
-	inv := &invocation{stdout: stdout, stderr: stderr}
+	inv := &invocation{stdin: stdin, stdout: stdout, stderr: stderr}
 	err := c.parse(inv, args[1:])
 	if errors.Is(err, flag.ErrHelp) {
 		c.usage(stdout)
@@ -100,6 +108,8 @@ func report(c *command, err error, stderr io.Writer) int {
 		return exitOK
 	case errors.Is(err, errFinding):
 		return exitFinding
+	case errors.Is(err, errIncomplete):
+		return exitIO
 	case errors.As(err, &wrong):
 		fmt.Fprintf(stderr, "mimalloc-tls %s: %s\nusage: mimalloc-tls %s %s\n", c.name, wrong.msg, c.name, c.args)
 		return exitUsage
@@ -169,6 +179,7 @@ func usage(w io.Writer) {
 	fmt.Fprint(w, `mimalloc-tls gives mimalloc a thread-local heap pointer on Apple platforms.
 
 usage: mimalloc-tls COMMAND [FLAGS] INCLUDE_DIR
+       mimalloc-tls audit [FLAGS] PATH…
 
 INCLUDE_DIR is the directory that holds mimalloc.h.
 
@@ -180,7 +191,8 @@ INCLUDE_DIR is the directory that holds mimalloc.h.
 mimalloc-tls help COMMAND says more.
 
 exit codes: 0 done or nothing to do, 1 I/O or internal error, 2 usage,
-3 drift (the header is not one the patcher knows), 4 still needs the patch
+3 drift (the header is not one the patcher knows), 4 finding (check: still
+needs the patch; audit: a model that is denied or unknown)
 `)
 }
 

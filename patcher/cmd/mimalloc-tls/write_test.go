@@ -171,7 +171,7 @@ func TestInPlaceThatFailsLeavesTheHeader(t *testing.T) {
 		t.Fatal(err)
 	}
 	var stdout, stderr bytes.Buffer
-	if code := run([]string{"patch", "--in-place", "--json", dir}, &stdout, &stderr); code != exitIO {
+	if code := run([]string{"patch", "--in-place", "--json", dir}, nil, &stdout, &stderr); code != exitIO {
 		t.Errorf("exit code %d, want %d", code, exitIO)
 	}
 	if stdout.Len() > 0 || !strings.HasPrefix(stderr.String(), "mimalloc-tls patch: ") || strings.Contains(stderr.String(), "Apple TLS model") {
@@ -217,7 +217,7 @@ func TestReadersSeeTheOldHeaderOrTheNew(t *testing.T) {
 	}()
 	for range 20 {
 		for _, args := range [][]string{{"patch", "--in-place", dir}, {"revert", dir}} {
-			if code := run(args, io.Discard, io.Discard); code != exitOK {
+			if code := run(args, nil, io.Discard, io.Discard); code != exitOK {
 				t.Errorf("%s: exit code %d", args[0], code)
 			}
 		}
@@ -242,7 +242,7 @@ func TestOutputThatCannotBeWrittenIsAnError(t *testing.T) {
 	}
 	for _, args := range [][]string{{"check", dir}, {"check", "--json", dir}, {"diff", dir}, {"patch", "--json", "--in-place", dir}} {
 		var stderr bytes.Buffer
-		if code := run(args, brokenWriter{}, &stderr); code != exitIO || !strings.Contains(stderr.String(), "the pipe is closed") {
+		if code := run(args, nil, brokenWriter{}, &stderr); code != exitIO || !strings.Contains(stderr.String(), "the pipe is closed") {
 			t.Errorf("%s: exit code %d, stderr %q", args[0], code, stderr.String())
 		}
 	}

@@ -1,0 +1,119 @@
+package machotls
+
+import (
+	"slices"
+)
+
+// maxSites bounds how many places are remembered per slot. A slot that more
+// code uses is known well enough.
+const maxSites = 1 << 12
+
+// sites are the addresses of instructions that do the same.
+type sites struct {
+	count int
+	addrs []uint64 // the first maxSites
+}
+
+func (s *sites) add(addr uint64) {
+	s.count++
+	if len(s.addrs) < maxSites {
+		s.addrs = append(s.addrs, addr)
+	}
+}
+
+// near returns the first site within distance bytes of one of the sorted
+// addresses.
+func (s *sites) near(sorted []uint64, distance uint64) (uint64, bool) {
+	for _, a := range s.addrs {
+		i, _ := slices.BinarySearch(sorted, a)
+		if i < len(sorted) && sorted[i]-a <= distance || i > 0 && a-sorted[i-1] <= distance {
+			return a, true
+		}
+	}
+	return 0, false
+}
+
+// allNear counts the sites within distance bytes of one of the sorted
+// addresses, and returns the first.
+func (s *sites) allNear(sorted []uint64, distance uint64) (n int, first uint64) {
+	for i := range s.addrs {
+		one := sites{addrs: s.addrs[i : i+1]}
+		if a, near := one.near(sorted, distance); near {
+			if n == 0 {
+				first = a
+			}
+			n++
+		}
+	}
+	return n, first
+}
+
+// A slotUse is what code does with one slot of the thread control block.
+type slotUse struct{ reads, writes sites }
+
+// threadUse is what code does with the thread control block.
+type threadUse struct {
+	slots   map[int]*slotUse // by number; without 0, the block's own address
+	indexed sites            // loads of a slot whose number is in a register
+}
+
+// maxSlot: Darwin's thread control block has 768 slots (tsd_private.h of
+// libpthread: _EXTERNAL_POSIX_THREAD_KEYS_MAX 512 + 256 reserved ones).
+const maxSlot = 768
+
+func (u *threadUse) slot(displacement int64) *slotUse {
+	if displacement <= 0 || displacement%8 != 0 || displacement >= maxSlot*8 {
+		return nil
+	}
+	n := int(displacement / 8)
+	if u.slots == nil {
+		u.slots = make(map[int]*slotUse)
+	}
+	if u.slots[n] == nil {
+		u.slots[n] = new(slotUse)
+	}
+	return u.slots[n]
+}
+
+func (u *threadUse) read(displacement int64, addr uint64) {
+	if s := u.slot(displacement); s != nil {
+		s.reads.add(addr)
+	}
+}
+
+func (u *threadUse) write(displacement int64, addr uint64) {
+	if s := u.slot(displacement); s != nil {
+		s.writes.add(addr)
+	}
+}
+
+// codeOverlap is more than what is followed behind an instruction.
+const codeOverlap = 1 << 10
+
+// scanCode finds the uses of the thread control block in all code.
+func (m *image) scanCode(buf *[]byte) (*threadUse, error) {
+	use := new(threadUse)
+	for i := range m.sections {
+		s := &m.sections[i]
+		if !s.code() {
+			continue
+		}
+		err := m.chunks(s, buf, codeOverlap, func(b []byte, base uint64, last bool) error {
+			end := len(b)
+			if !last {
+				end -= codeOverlap
+			}
+			switch m.cpu {
+			case cpuArm64:
+				scanArm64(b, end, s.addr+base, use)
+			case cpuAmd64:
+				scanAmd64(b, end, s.addr+base, use)
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return use, nil
+}

@@ -1,0 +1,310 @@
+package machotls
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+
+	"golang.org/x/arch/x86/x86asm"
+
+	"github.com/rules-mimalloc/rules_mimalloc/patcher"
+)
+
+// versionFormat is how mimalloc's options.c has printed its version since 2.1;
+// the numbers are constants of the call. Releases differ in what follows.
+var versionFormat = []byte("v%i.%i.%i%s%s")
+
+// A versionSite is a place in the code that says which mimalloc it is part of.
+type versionSite struct {
+	version string
+	addr    uint64
+	what    string
+}
+
+// findVersions reads the function mi_version where its symbol is there, and
+// the calls that print the version. It finds nothing where neither is: a
+// version is for the reader, no verdict rests on it.
+func (m *image) findVersions(buf *[]byte, symbols []symbol) ([]versionSite, error) {
+	var sites []versionSite
+	for _, s := range symbols {
+		if s.name != "_mi_version" || !s.defined() {
+			continue
+		}
+		code := &m.sections[s.section-1]
+		if !code.code() || !code.contains(s.value) {
+			continue
+		}
+		b := make([]byte, min(32, code.size-(s.value-code.addr)))
+		if err := readFull(m.r, b, code.fileOffset(s.value)); err != nil {
+			return nil, err
+		}
+		if v := patcher.VersionString(m.returnedConstant(b)); v != "" {
+			sites = append(sites, versionSite{v, s.value, "returned by mi_version"})
+		}
+	}
+	if m.filetype == typeObject {
+		return sites, nil // references to strings are relocations there
+	}
+	formats, err := m.findString(buf, versionFormat)
+	if err != nil || len(formats) == 0 {
+		return sites, err
+	}
+	refs, err := m.findRefs(buf, formats)
+	if err != nil {
+		return nil, err
+	}
+	for _, ref := range refs {
+		v, err := m.printedVersion(ref)
+		if err != nil {
+			return nil, err
+		}
+		if v != "" {
+			sites = append(sites, versionSite{v, ref, "in the call that prints it"})
+		}
+	}
+	return sites, nil
+}
+
+// findString returns the first bytes of all places where data begins with
+// text, in sections that hold constants.
+func (m *image) findString(buf *[]byte, text []byte) ([]span, error) {
+	var found []span
+	for i := range m.sections {
+		s := &m.sections[i]
+		if s.code() || s.segment != "__TEXT" && s.name != "__cstring" && s.name != "__const" {
+			continue
+		}
+		err := m.chunks(s, buf, len(text), func(b []byte, base uint64, last bool) error {
+			for at := 0; len(found) < 64; {
+				n := bytes.Index(b[at:], text)
+				if n < 0 {
+					break
+				}
+				addr := s.addr + base + uint64(at+n)
+				if len(found) == 0 || found[len(found)-1].from != addr {
+					found = append(found, span{addr, addr + 1})
+				}
+				at += n + 1
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+// returnedConstant is what a function of two instructions returns, or 0.
+func (m *image) returnedConstant(b []byte) int {
+	switch m.cpu {
+	case cpuArm64: // mov w0, #imm; ret
+		if len(b) >= 8 && binary.LittleEndian.Uint32(b)&0xffe0001f == 0x52800000 && binary.LittleEndian.Uint32(b[4:]) == 0xd65f03c0 {
+			return int(binary.LittleEndian.Uint32(b) >> 5 & 0xffff)
+		}
+	case cpuAmd64: // perhaps push %rbp; mov %rsp, %rbp; then mov $imm, %eax
+		b = bytes.TrimPrefix(b, []byte{0x55, 0x48, 0x89, 0xe5})
+		if len(b) >= 6 && b[0] == 0xb8 && (b[5] == 0xc3 || b[5] == 0x5d) {
+			return int(binary.LittleEndian.Uint32(b[1:]))
+		}
+	}
+	return 0
+}
+
+// A constants is what is known of registers and of the stack where arguments
+// are passed, while a call is prepared.
+type constants map[string]uint64
+
+// printedVersion reads the arguments of the call that the instruction at ref
+// prepares: it forms the address of the format. "" if they are no constants.
+func (m *image) printedVersion(ref uint64) (string, error) {
+	s := m.sectionAt(ref)
+	if s == nil || !s.code() {
+		return "", nil
+	}
+	const before, behind = 192, 128
+	from := max(s.addr, ref-min(ref, before))
+	b := make([]byte, min(s.addr+s.size, ref+behind)-from)
+	if err := readFull(m.r, b, s.fileOffset(from)); err != nil {
+		return "", err
+	}
+	var numbers [3]uint64
+	var ok bool
+	if m.cpu == cpuArm64 {
+		numbers, ok = argumentsArm64(b, int(ref-from))
+	} else {
+		numbers, ok = argumentsAmd64(b, int(ref-from))
+	}
+	if !ok || numbers[0] < 1 || numbers[0] > 9 || numbers[1] > 99 || numbers[2] > 99 {
+		return "", nil
+	}
+	return fmt.Sprintf("%d.%d.%d", numbers[0], numbers[1], numbers[2]), nil
+}
+
+// argumentsArm64 runs straight over b to the first call behind b[ref]. Apple
+// passes variadic arguments on the stack, 8 bytes each ("Writing ARM64 code
+// for Apple platforms").
+func argumentsArm64(b []byte, ref int) (numbers [3]uint64, ok bool) {
+	regs := make(map[uint32]uint64)
+	stack := make(map[int64]uint64)
+	store := func(at int64, reg uint32) {
+		if v, known := regs[reg]; known || reg == 31 {
+			stack[at] = v
+		} else {
+			delete(stack, at)
+		}
+	}
+	for i := ref % 4; i+4 <= len(b); i += 4 {
+		w := binary.LittleEndian.Uint32(b[i:])
+		d, n := w&31, w>>5&31
+		_, kind := branchArm64(w)
+		switch {
+		case kind == call && i > ref:
+			for a := range numbers {
+				v, known := stack[int64(a)*8]
+				if !known {
+					return numbers, false
+				}
+				numbers[a] = v
+			}
+			return numbers, true
+		case kind == call:
+			clear(regs)
+			clear(stack)
+		case kind == leave || kind == jump:
+			if i > ref {
+				return numbers, false
+			}
+			clear(regs)
+			clear(stack)
+		case kind == conditional:
+		case w&0x7f800000 == 0x52800000: // movz
+			regs[d] = uint64(w>>5&0xffff) << (w >> 21 & 3 * 16)
+		case w&0x7fe0ffe0 == 0x2a0003e0: // mov
+			if v, known := regs[w>>16&31]; known {
+				regs[d] = v
+			} else {
+				delete(regs, d)
+			}
+		case w&0x7fe003e0 == 0x320003e0: // orr wD, wzr, #bitmask
+			if v, known := bitmask(w); known {
+				regs[d] = v
+			} else {
+				delete(regs, d)
+			}
+		case w&0xbfc00000 == 0xb9000000 && n == 31: // str to [sp, #imm]
+			store(int64(w>>10&0xfff)<<(w>>30), d)
+		case (w&0xffc00000 == 0xa9000000 || w&0xffc00000 == 0x29000000) && n == 31: // stp
+			size := int64(4 << (w >> 31))
+			at := int64(int32(w<<10)>>25) * size
+			store(at, d)
+			store(at+size, w>>10&31)
+		case w&0x0a400000 == 0x08000000: // another store: d is read
+		default:
+			delete(regs, d)
+		}
+	}
+	return numbers, false
+}
+
+// bitmask decodes the logical immediates of one run of ones in 32 bits, which
+// is how small numbers such as 1, 2, 3, 4, 6, 7 appear (Arm ARM, DecodeBitMasks).
+func bitmask(w uint32) (uint64, bool) {
+	immr, imms := w>>16&63, w>>10&63
+	if w>>22&1 != 0 || imms >= 32 {
+		return 0, false
+	}
+	ones := uint64(1)<<(imms+1) - 1
+	r := immr & 31
+	return (ones>>r | ones<<(32-r)) & 0xffffffff, true
+}
+
+// argumentsAmd64 decodes b so that an instruction begins at b[ref], and runs
+// to the first call behind it. The register that receives the format's address
+// tells which argument it is (System V ABI: rdi, rsi, rdx, rcx, r8, r9).
+func argumentsAmd64(b []byte, ref int) (numbers [3]uint64, ok bool) {
+	order := []x86asm.Reg{x86asm.RDI, x86asm.RSI, x86asm.RDX, x86asm.RCX, x86asm.R8, x86asm.R9}
+	lea, err := x86asm.Decode(b[ref:], 64)
+	if err != nil || lea.Op != x86asm.LEA {
+		return numbers, false
+	}
+	format := -1
+	for i, r := range order {
+		if lea.Args[0] == r {
+			format = i
+		}
+	}
+	if format < 0 || format+3 >= len(order) {
+		return numbers, false
+	}
+	regs := make(map[x86asm.Reg]uint64)
+	var pushed []uint64
+	for i := synchronised(b, ref); i < len(b); {
+		inst, err := x86asm.Decode(b[i:], 64)
+		if err != nil || inst.Len == 0 {
+			return numbers, false
+		}
+		to, isReg := inst.Args[0].(x86asm.Reg)
+		switch {
+		case inst.Op == x86asm.CALL && i > ref:
+			for a := range numbers {
+				v, known := regs[order[format+1+a]]
+				if !known {
+					return numbers, false
+				}
+				numbers[a] = v
+			}
+			return numbers, true
+		case inst.Op == x86asm.CALL || inst.Op == x86asm.JMP || inst.Op == x86asm.RET:
+			if i > ref {
+				return numbers, false
+			}
+			clear(regs)
+		case inst.Op == x86asm.PUSH:
+			if imm, isImm := inst.Args[0].(x86asm.Imm); isImm {
+				pushed = append(pushed, uint64(imm))
+			} else {
+				pushed = pushed[:0]
+			}
+		case inst.Op == x86asm.POP && isReg:
+			delete(regs, wide(to))
+			if n := len(pushed); n > 0 {
+				regs[wide(to)], pushed = pushed[n-1], pushed[:n-1]
+			}
+		case isReg && inst.Op == x86asm.MOV:
+			delete(regs, wide(to))
+			if imm, isImm := inst.Args[1].(x86asm.Imm); isImm {
+				regs[wide(to)] = uint64(imm)
+			} else if from, isReg := inst.Args[1].(x86asm.Reg); isReg {
+				if v, known := regs[wide(from)]; known {
+					regs[wide(to)] = v
+				}
+			}
+		case isReg && inst.Op == x86asm.XOR && inst.Args[0] == inst.Args[1]:
+			regs[wide(to)] = 0
+		case isReg && writesFirst(inst.Op):
+			delete(regs, wide(to))
+		}
+		i += inst.Len
+	}
+	return numbers, false
+}
+
+// synchronised is the earliest place from which decoding meets b[ref] as the
+// start of an instruction, with nothing undecodable between.
+func synchronised(b []byte, ref int) int {
+	for start := 0; start < ref; start++ {
+		i := start
+		for i < ref {
+			inst, err := x86asm.Decode(b[i:], 64)
+			if err != nil || inst.Len == 0 || inst.Op == 0 {
+				break
+			}
+			i += inst.Len
+		}
+		if i == ref {
+			return start
+		}
+	}
+	return ref
+}
