@@ -51,6 +51,14 @@ func (s *sites) allNear(sorted []uint64, distance uint64) (n int, first uint64) 
 // A slotUse is what code does with one slot of the thread control block.
 type slotUse struct{ reads, writes sites }
 
+// An accessor is told what code does with memory behind an address that is
+// followed: displacement is in bytes from that address, addr the instruction's.
+type accessor interface {
+	read(displacement int64, addr uint64)
+	write(displacement int64, addr uint64)
+	readIndexed(addr uint64) // an array of words, by a register
+}
+
 // threadUse is what code does with the thread control block.
 type threadUse struct {
 	slots   map[int]*slotUse // by number; without 0, the block's own address
@@ -80,6 +88,8 @@ func (u *threadUse) read(displacement int64, addr uint64) {
 		s.reads.add(addr)
 	}
 }
+
+func (u *threadUse) readIndexed(addr uint64) { u.indexed.add(addr) }
 
 func (u *threadUse) write(displacement int64, addr uint64) {
 	if s := u.slot(displacement); s != nil {

@@ -18,7 +18,7 @@ const maxPaths = 8
 
 // scanArm64 follows the thread control block from each mrs in the first end
 // bytes of b, code at addr. Code is 4-byte aligned; instructions are little-endian.
-func scanArm64(b []byte, end int, addr uint64, use *threadUse) {
+func scanArm64(b []byte, end int, addr uint64, use accessor) {
 	// The upper three bytes of the instruction: bytes.Index is many times faster than a loop over words.
 	needle := []byte{mrsThread >> 8 & 0xff, mrsThread >> 16 & 0xff, mrsThread >> 24}
 	for at := 0; ; {
@@ -42,53 +42,58 @@ type registers [32]int64
 const notBlock = -1 << 32
 
 // followArm64 follows the register that the mrs at b[i] writes.
-func followArm64(b []byte, i int, addr uint64, use *threadUse) {
-	type path struct {
-		at   int
-		regs registers
-	}
+func followArm64(b []byte, i int, addr uint64, use accessor) {
 	var first registers
 	for r := range first {
 		first[r] = notBlock
 	}
 	first[binary.LittleEndian.Uint32(b[i:])&31] = 0
-	paths := []path{{i + 4, first}}
+	first.follow(b, i+4, addr, use)
+}
+
+// follow runs over the code at b[i], on both sides of branches.
+func (r *registers) follow(b []byte, i int, addr uint64, use accessor) {
+	type path struct {
+		at   int
+		regs registers
+	}
+	paths := []path{{i, *r}}
 	seen := make(map[int]bool)
 	budget, branches := maxFollowed, 0
 	for len(paths) > 0 {
 		p := paths[len(paths)-1]
 		paths = paths[:len(paths)-1]
-		for ; p.at >= 0 && p.at+4 <= len(b) && budget > 0 && !seen[p.at]; p.at += 4 {
+		for ; p.at >= 0 && p.at+4 <= len(b) && budget > 0 && !seen[p.at] && p.regs.any(); p.at += 4 {
 			budget--
 			seen[p.at] = true
 			w := binary.LittleEndian.Uint32(b[p.at:])
-			if to, kind := branchArm64(w); kind != noBranch {
-				if kind == call {
-					for r := 0; r <= 18; r++ { // AAPCS64: a callee may change x0 to x18
-						p.regs[r] = notBlock
-					}
-					p.regs[30] = notBlock
-					continue
-				}
-				if kind == leave {
-					break
-				}
-				if kind == jump {
-					p.at += to - 4
-					continue
-				}
+			to, kind := branchArm64(w)
+			if kind == leave {
+				break
+			}
+			switch kind {
+			case noBranch:
+				p.regs.step(w, addr+uint64(p.at), use)
+			case call:
+				p.regs.called()
+			case jump:
+				p.at += to - 4
+			case conditional:
 				if branches < maxPaths {
 					branches++
 					paths = append(paths, path{p.at + to, p.regs})
 				}
-				continue
-			}
-			p.regs.step(w, addr+uint64(p.at), use)
-			if !p.regs.any() {
-				break
 			}
 		}
 	}
+}
+
+// called forgets what a callee may change (AAPCS64: x0 to x18, and x30).
+func (r *registers) called() {
+	for i := 0; i <= 18; i++ {
+		r[i] = notBlock
+	}
+	r[30] = notBlock
 }
 
 func (r *registers) any() bool {
@@ -137,7 +142,7 @@ func branchArm64(w uint32) (to int, kind int) {
 
 // step executes one instruction that is no branch, as far as the address of
 // the thread control block is concerned (Arm ARM, C4.1).
-func (r *registers) step(w uint32, addr uint64, use *threadUse) {
+func (r *registers) step(w uint32, addr uint64, use accessor) {
 	d, n, m := w&31, w>>5&31, w>>16&31
 	base := int64(notBlock)
 	if n != 31 {
@@ -175,7 +180,7 @@ func (r *registers) step(w uint32, addr uint64, use *threadUse) {
 		}
 	case w&0xffe00c00 == 0xf8600800: // ldr xD, [xN, xM{, lsl #3}]
 		if base != notBlock && w>>12&1 == 1 && (m == 31 || r[m] == notBlock) {
-			use.indexed.add(addr)
+			use.readIndexed(addr)
 		}
 		r.set(d, notBlock)
 	case w&0xffc00000 == 0xa9400000 || w&0xffc00000 == 0xa9000000: // ldp, stp xD, xT2, [xN, #imm]
@@ -228,7 +233,7 @@ func (r *registers) set(reg uint32, offset int64) {
 	}
 }
 
-func (r *registers) load(d uint32, base, imm int64, addr uint64, use *threadUse) {
+func (r *registers) load(d uint32, base, imm int64, addr uint64, use accessor) {
 	offset := int64(notBlock)
 	if base != notBlock {
 		use.read(base+imm, addr)

@@ -348,7 +348,7 @@ func (g *group) starts(parts []*part) []string {
 		for i := range p.starts {
 			s := &p.starts[i]
 			mine := p == g.part && slices.ContainsFunc(g.heaps, func(h heap) bool { return s.heap != 0 && h.reaches(s.heap) })
-			if (mine || p != g.part && s.heap == 0) && len(s.uses) > 0 {
+			if (mine || p != g.part && s.heap == 0) && s.decisive() {
 				found = append(found, p.describe(s))
 			}
 		}

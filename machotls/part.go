@@ -30,6 +30,7 @@ type start struct {
 	descriptor uint64   // address of the variable's descriptor
 	symbol     string   // of the descriptor, in an object file
 	uses       []uint64 // code that reaches the variable
+	stores     int      // how many of them set it
 }
 
 // emptyHeaps are the names of the heap that a thread-local pointer starts

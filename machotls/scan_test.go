@@ -50,6 +50,7 @@ func TestModels(t *testing.T) {
 		{"pthread key", machotest.Spec{Model: "pthread-key", Version: [3]int{3, 5, 3}}, "macos dylib pthread-key  3.5.3"},
 		{"nothing that tells", machotest.Spec{}, "macos dylib unknown"},
 		{"a variable that no code uses", machotest.Spec{Unused: true}, "macos dylib unknown"},
+		{"a variable that is only read", machotest.Spec{Model: "thread-local", ReadOnly: true}, "macos dylib unknown"},
 		{"no mimalloc", machotest.Spec{Model: "none"}, "macos dylib none"},
 		{"messages alone", machotest.Spec{Model: "messages"}, "macos dylib unknown"},
 		{"an iOS bundle", machotest.Spec{Model: "thread-local", Platform: 2, Filetype: 8}, "ios bundle thread-local"},
@@ -104,7 +105,7 @@ func TestEvidence(t *testing.T) {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 	found = scanBytes(t, machotest.Image(machotest.Spec{Model: "thread-local"}))
-	if got := found[0].Evidence[1]; got != "thread-local variable starts with the empty heap: __DATA,__thread_data at file offset 0x1c18; 1 uses in code, first __TEXT,__text at file offset 0x40c" {
+	if got := found[0].Evidence[1]; got != "thread-local variable starts with the empty heap: __DATA,__thread_data at file offset 0x1c18; 1 uses in code, of which 1 set it, first __TEXT,__text at file offset 0x40c" {
 		t.Errorf("thread-local: %s", got)
 	}
 }

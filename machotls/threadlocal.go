@@ -1,6 +1,7 @@
 package machotls
 
 import (
+	"encoding/binary"
 	"fmt"
 	"slices"
 )
@@ -68,14 +69,81 @@ func (p *part) findUses(s *start, buf *[]byte) error {
 	if err != nil {
 		return err
 	}
-	s.uses, err = p.m.findRefs(buf, spans)
-	return err
+	if s.uses, err = p.m.findRefs(buf, spans); err != nil {
+		return err
+	}
+	return p.findStores(s)
 }
 
-// Relocations of code that refer to a descriptor: ARM64_RELOC_TLVP_LOAD_PAGE21
-// and _PAGEOFF12, X86_64_RELOC_TLV.
+// A pointee counts what is done with a variable whose address is followed.
+type pointee struct{ stores int }
+
+func (p *pointee) read(int64, uint64) {}
+func (p *pointee) readIndexed(uint64) {}
+func (p *pointee) write(displacement int64, _ uint64) {
+	if displacement == 0 {
+		p.stores++
+	}
+}
+
+// findStores finds the uses that set the variable: its address is what the
+// call through the descriptor returns.
+func (p *part) findStores(s *start) error {
+	const window = 256 // bytes of code
+	for _, use := range s.uses {
+		code := p.m.sectionAt(use)
+		if code == nil || !code.code() {
+			continue
+		}
+		b := make([]byte, min(window, code.addr+code.size-use))
+		if err := readFull(p.m.r, b, code.fileOffset(use)); err != nil {
+			return err
+		}
+		var seen pointee
+		if p.m.cpu == cpuArm64 {
+			for i := 0; i+4 <= len(b); i += 4 {
+				if _, kind := branchArm64(binary.LittleEndian.Uint32(b[i:])); kind == call {
+					var r registers
+					for n := range r {
+						r[n] = notBlock
+					}
+					r[0] = 0
+					r.follow(b, i+4, use, &seen)
+					break
+				}
+			}
+		} else {
+			for i := 0; i < len(b); {
+				x, ok := decodeX86(b[i:])
+				if !ok {
+					break
+				}
+				i += x.length
+				if x.calls() {
+					followAmd64(b[i:], use+uint64(i), rax, &seen)
+					break
+				}
+			}
+		}
+		if seen.stores > 0 {
+			s.stores++
+		}
+	}
+	return nil
+}
+
+// manyUses of a variable show that it is the heap pointer even if none was
+// seen to set it. Builds of release 2 for other models keep a variable that
+// they read once, where the process is initialised (init.c: dummy).
+const manyUses = 6
+
+// decisive reports whether code uses the variable as the heap pointer.
+func (s *start) decisive() bool { return s.stores > 0 || len(s.uses) >= manyUses }
+
+// isThreadReloc tells the relocations of code that refer to a descriptor, one
+// per use: ARM64_RELOC_TLVP_LOAD_PAGE21, X86_64_RELOC_TLV.
 func isThreadReloc(cpu, kind uint32) bool {
-	return cpu == cpuArm64 && (kind == 8 || kind == 9) || cpu == cpuAmd64 && kind == 9
+	return cpu == cpuArm64 && kind == 8 || cpu == cpuAmd64 && kind == 9
 }
 
 // findRelocatedUses is findUses for an object file.
@@ -103,7 +171,7 @@ func (p *part) findRelocatedUses(s *start) error {
 			return err
 		}
 	}
-	return nil
+	return p.findStores(s)
 }
 
 // withPointers adds to spans the pointers of the image (global offset table and
@@ -141,6 +209,6 @@ func (p *part) describe(s *start) string {
 	if s.symbol != "" {
 		name = " " + s.symbol[1:]
 	}
-	return fmt.Sprintf("thread-local variable%s starts with the empty heap: %s; %d uses in code, first %s",
-		name, p.at(s.variable), len(s.uses), p.at(s.uses[0]))
+	return fmt.Sprintf("thread-local variable%s starts with the empty heap: %s; %d uses in code, of which %d set it, first %s",
+		name, p.at(s.variable), len(s.uses), s.stores, p.at(s.uses[0]))
 }

@@ -4,8 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
-
-	"golang.org/x/arch/x86/x86asm"
+	"slices"
 
 	"github.com/rules-mimalloc/rules_mimalloc/patcher"
 )
@@ -223,30 +222,21 @@ func bitmask(w uint32) (uint64, bool) {
 // to the first call behind it. The register that receives the format's address
 // tells which argument it is (System V ABI: rdi, rsi, rdx, rcx, r8, r9).
 func argumentsAmd64(b []byte, ref int) (numbers [3]uint64, ok bool) {
-	order := []x86asm.Reg{x86asm.RDI, x86asm.RSI, x86asm.RDX, x86asm.RCX, x86asm.R8, x86asm.R9}
-	lea, err := x86asm.Decode(b[ref:], 64)
-	if err != nil || lea.Op != x86asm.LEA {
+	order := []int{rdi, rsi, rdx, rcx, r8, r9}
+	lea, ok := decodeX86(b[ref:])
+	format := slices.Index(order, lea.reg)
+	if !ok || lea.op != opLea || format < 0 || format+3 >= len(order) {
 		return numbers, false
 	}
-	format := -1
-	for i, r := range order {
-		if lea.Args[0] == r {
-			format = i
-		}
-	}
-	if format < 0 || format+3 >= len(order) {
-		return numbers, false
-	}
-	regs := make(map[x86asm.Reg]uint64)
+	regs := make(map[int]uint64)
 	var pushed []uint64
 	for i := synchronised(b, ref); i < len(b); {
-		inst, err := x86asm.Decode(b[i:], 64)
-		if err != nil || inst.Len == 0 {
+		x, ok := decodeX86(b[i:])
+		if !ok {
 			return numbers, false
 		}
-		to, isReg := inst.Args[0].(x86asm.Reg)
-		switch {
-		case inst.Op == x86asm.CALL && i > ref:
+		switch to := x.written(); {
+		case x.calls() && i > ref:
 			for a := range numbers {
 				v, known := regs[order[format+1+a]]
 				if !known {
@@ -255,37 +245,35 @@ func argumentsAmd64(b []byte, ref int) (numbers [3]uint64, ok bool) {
 				numbers[a] = v
 			}
 			return numbers, true
-		case inst.Op == x86asm.CALL || inst.Op == x86asm.JMP || inst.Op == x86asm.RET:
+		case x.calls() || x.leaves():
 			if i > ref {
 				return numbers, false
 			}
 			clear(regs)
-		case inst.Op == x86asm.PUSH:
-			if imm, isImm := inst.Args[0].(x86asm.Imm); isImm {
-				pushed = append(pushed, uint64(imm))
-			} else {
-				pushed = pushed[:0]
-			}
-		case inst.Op == x86asm.POP && isReg:
-			delete(regs, wide(to))
+		case x.op == 0x6a || x.op == 0x68: // push $imm
+			pushed = append(pushed, uint64(x.imm))
+		case x.op >= 0x50 && x.op < 0x58: // push reg
+			pushed = pushed[:0]
+		case x.op >= 0x58 && x.op < 0x60: // pop reg
+			delete(regs, to)
 			if n := len(pushed); n > 0 {
-				regs[wide(to)], pushed = pushed[n-1], pushed[:n-1]
+				regs[to], pushed = pushed[n-1], pushed[:n-1]
 			}
-		case isReg && inst.Op == x86asm.MOV:
-			delete(regs, wide(to))
-			if imm, isImm := inst.Args[1].(x86asm.Imm); isImm {
-				regs[wide(to)] = uint64(imm)
-			} else if from, isReg := inst.Args[1].(x86asm.Reg); isReg {
-				if v, known := regs[wide(from)]; known {
-					regs[wide(to)] = v
-				}
+		case x.op >= 0xb8 && x.op < 0xc0, x.op == opImm && !x.memory: // mov $imm, reg
+			regs[to] = uint64(x.imm)
+		case (x.op == opStore || x.op == opLoad) && !x.memory:
+			from := x.reg + x.rm - to
+			if v, known := regs[from]; known {
+				regs[to] = v
+			} else {
+				delete(regs, to)
 			}
-		case isReg && inst.Op == x86asm.XOR && inst.Args[0] == inst.Args[1]:
-			regs[wide(to)] = 0
-		case isReg && writesFirst(inst.Op):
-			delete(regs, wide(to))
+		case (x.op == 0x31 || x.op == 0x33) && !x.memory && x.reg == x.rm: // xor reg, reg
+			regs[to] = 0
+		default:
+			delete(regs, to)
 		}
-		i += inst.Len
+		i += x.length
 	}
 	return numbers, false
 }
@@ -296,11 +284,11 @@ func synchronised(b []byte, ref int) int {
 	for start := 0; start < ref; start++ {
 		i := start
 		for i < ref {
-			inst, err := x86asm.Decode(b[i:], 64)
-			if err != nil || inst.Len == 0 || inst.Op == 0 {
+			x, ok := decodeX86(b[i:])
+			if !ok {
 				break
 			}
-			i += inst.Len
+			i += x.length
 		}
 		if i == ref {
 			return start

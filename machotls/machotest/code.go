@@ -71,6 +71,25 @@ func (c *coder) call(to uint64) {
 	c.word(0x94000000 | uint32((to-pc)/4)&0x3ffffff) // bl
 }
 
+// variable calls for the address of a thread-local variable, and sets or reads it.
+func (c *coder) variable(descriptor uint64, set bool) {
+	c.address(descriptor)
+	switch {
+	case c.amd64 && set:
+		c.bytes(0xff, 0x17, 0x48, 0x89, 0x08) // call *(%rdi); mov %rcx, (%rax)
+	case c.amd64:
+		c.bytes(0xff, 0x17, 0x48, 0x8b, 0x08) // call *(%rdi); mov (%rax), %rcx
+	case set:
+		c.word(0xf9400008) // ldr x8, [x0]
+		c.word(0xd63f0100) // blr x8
+		c.word(0xf9000009) // str x9, [x0]
+	default:
+		c.word(0xf9400008)
+		c.word(0xd63f0100)
+		c.word(0xf9400009) // ldr x9, [x0]
+	}
+}
+
 func (c *coder) ret() {
 	if c.amd64 {
 		c.bytes(0xc3)

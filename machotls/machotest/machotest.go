@@ -20,6 +20,7 @@ type Spec struct {
 	Heaps    int    // mimallocs of this model in the image; 0 is 1. Their code lies Apart bytes apart.
 	Apart    int
 	Unused   bool // a thread-local variable that starts with the heap and that no code reaches
+	ReadOnly bool // thread-local: the variable is read once and not set, which release 2 does in all models
 }
 
 // Addresses of sections; each is also the offset in the file. What stands
@@ -81,7 +82,7 @@ func Image(s Spec) []byte {
 			}
 		case "thread-local":
 			c.address(heap)
-			c.address(varsAddr + uint64(h)*24)
+			c.variable(varsAddr+uint64(h)*24, !s.ReadOnly)
 		case "pthread-key":
 			c.address(heap)
 			c.call(stubsAddr)

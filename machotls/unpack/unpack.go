@@ -1,6 +1,7 @@
 // Package unpack finds files in archives, whatever they are packed in: tar,
 // zip (wheels, .ipa, .jar and so on) and single files, compressed by gzip,
-// bzip2, xz or zstd, and all of these inside each other.
+// bzip2 and, where package formats is imported, xz or zstd; and all of these
+// inside each other.
 //
 // It promises bounded memory, whatever an archive says of itself: what is
 // wanted is copied to memory if it is small and else to a temporary file, one
@@ -18,13 +19,9 @@ import (
 	"cmp"
 	"compress/bzip2"
 	"compress/gzip"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
-
-	"github.com/klauspost/compress/zstd"
-	"github.com/therootcompany/xz"
 )
 
 const (
@@ -34,7 +31,6 @@ const (
 	maxDepth      = 8       // of archives in archives; a package in a .tar.gz in a .zip is 4
 	freeExpansion = 1 << 30 // bytes that any archive may expand to
 	maxExpansion  = 200     // and how many times its own size: deflate reaches 1032, real packages 3 to 20
-	maxWindow     = 64 << 20
 )
 
 // A Walker finds files in an archive.
@@ -56,39 +52,49 @@ func (e *ExpansionError) Error() string {
 
 var errDepth = fmt.Errorf("archives inside archives, more than %d deep: not unpacked further", maxDepth)
 
-type format int
+// A Format is how a file is packed.
+type Format string
 
+// The formats.
 const (
-	formatNone format = iota
-	formatTar
-	formatZip
-	formatGzip
-	formatBzip2
-	formatXz
-	formatZstd
+	Tar   Format = "tar"
+	Zip   Format = "zip"
+	Gzip  Format = "gzip"
+	Bzip2 Format = "bzip2"
+	Xz    Format = "xz"
+	Zstd  Format = "zstd"
 )
 
-func formatOf(head []byte) format {
+func formatOf(head []byte) Format {
 	switch {
 	case bytes.HasPrefix(head, []byte("PK\x03\x04")), bytes.HasPrefix(head, []byte("PK\x05\x06")):
-		return formatZip
+		return Zip
 	case bytes.HasPrefix(head, []byte("\x1f\x8b\x08")):
-		return formatGzip
+		return Gzip
 	case bytes.HasPrefix(head, []byte("BZh")) && len(head) > 9 && string(head[4:10]) == "1AY&SY":
-		return formatBzip2
+		return Bzip2
 	case bytes.HasPrefix(head, []byte("\xfd7zXZ\x00")):
-		return formatXz
-	case len(head) >= 4 && binary.LittleEndian.Uint32(head) == 0xfd2fb528:
-		return formatZstd
+		return Xz
+	case bytes.HasPrefix(head, []byte("\x28\xb5\x2f\xfd")):
+		return Zstd
 	case len(head) > 262 && string(head[257:262]) == "ustar":
-		return formatTar
+		return Tar
 	}
-	return formatNone
+	return ""
 }
+
+// decompressors open what is compressed; those of Xz and Zstd are registered.
+var decompressors = map[Format]func(io.Reader) (io.ReadCloser, error){
+	Gzip:  func(r io.Reader) (io.ReadCloser, error) { return gzip.NewReader(r) },
+	Bzip2: func(r io.Reader) (io.ReadCloser, error) { return io.NopCloser(bzip2.NewReader(r)), nil },
+}
+
+// Register adds a decompressor. It is for the init of packages that have one.
+func Register(f Format, open func(io.Reader) (io.ReadCloser, error)) { decompressors[f] = open }
 
 // Is reports whether a file is an archive, by its first HeadSize bytes or, if
 // it is shorter, all of them.
-func Is(head []byte) bool { return formatOf(head) != formatNone }
+func Is(head []byte) bool { return formatOf(head) != "" }
 
 // Walk visits what is wanted in an archive of size bytes. What it cannot read
 // in a zip file does not keep it from the rest. Its error is of Visit, of the
@@ -100,7 +106,7 @@ func (w *Walker) Walk(r io.ReaderAt, size int64) error {
 	if _, err := r.ReadAt(head, 0); err != nil && err != io.EOF {
 		return err
 	}
-	if formatOf(head) == formatZip {
+	if formatOf(head) == Zip {
 		return w.walkZip("", r, size, 0, budget)
 	}
 	return w.walk("", "", io.NewSectionReader(r, 0, size), 0, budget)
@@ -115,7 +121,7 @@ func (w *Walker) walk(name, inner string, stream io.Reader, depth int, budget *b
 		return err
 	}
 	f := formatOf(head)
-	if f == formatNone {
+	if f == "" {
 		if !w.Want(head) {
 			return nil
 		}
@@ -130,9 +136,9 @@ func (w *Walker) walk(name, inner string, stream io.Reader, depth int, budget *b
 		return errDepth
 	}
 	switch f {
-	case formatTar:
+	case Tar:
 		return w.walkTar(name, b, depth, budget)
-	case formatZip:
+	case Zip:
 		file, size, err := spool(b)
 		if err != nil {
 			return err
@@ -149,25 +155,19 @@ func (w *Walker) walk(name, inner string, stream io.Reader, depth int, budget *b
 }
 
 // decompress returns what a compressed file holds and, if the file says, its name.
-func decompress(f format, r io.Reader) (io.ReadCloser, string, error) {
-	switch f {
-	case formatGzip:
-		z, err := gzip.NewReader(r)
-		if err != nil {
-			return nil, "", err
-		}
-		return z, z.Name, nil
-	case formatBzip2:
-		return io.NopCloser(bzip2.NewReader(r)), "", nil
-	case formatXz:
-		x, err := xz.NewReader(r, maxWindow)
-		return io.NopCloser(x), "", err
+func decompress(f Format, r io.Reader) (io.ReadCloser, string, error) {
+	open := decompressors[f]
+	if open == nil {
+		return nil, "", fmt.Errorf("compressed by %s, which this program does not read", f)
 	}
-	z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecoderLowmem(true))
+	d, err := open(r)
 	if err != nil {
 		return nil, "", err
 	}
-	return z.IOReadCloser(), "", nil
+	if z, ok := d.(*gzip.Reader); ok {
+		return d, z.Name, nil
+	}
+	return d, "", nil
 }
 
 func (w *Walker) walkTar(name string, r io.Reader, depth int, budget *budget) error {
@@ -188,19 +188,15 @@ func (w *Walker) walkTar(name string, r io.Reader, depth int, budget *budget) er
 	}
 }
 
-// Methods of compression of zip files beside deflate (APPNOTE.TXT, 4.4.5).
-const (
-	methodBzip2 = 12
-	methodZstd  = 93
-	methodXz    = 95
-)
+// zipMethods are those beside deflate (APPNOTE.TXT, 4.4.5).
+var zipMethods = map[uint16]Format{12: Bzip2, 93: Zstd, 95: Xz}
 
 func (w *Walker) walkZip(name string, r io.ReaderAt, size int64, depth int, budget *budget) error {
 	z, err := zip.NewReader(r, size)
 	if err != nil {
 		return err
 	}
-	for method, f := range map[uint16]format{methodBzip2: formatBzip2, methodZstd: formatZstd, methodXz: formatXz} {
+	for method, f := range zipMethods {
 		z.RegisterDecompressor(method, func(r io.Reader) io.ReadCloser {
 			d, _, err := decompress(f, r)
 			if err != nil {

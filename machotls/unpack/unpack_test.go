@@ -14,7 +14,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/klauspost/compress/zstd"
 )
 
 type entry struct {
@@ -73,15 +72,6 @@ func gzipOf(t testing.TB, name string, data []byte) []byte {
 	return b.Bytes()
 }
 
-func zstdOf(t testing.TB, data []byte) []byte {
-	t.Helper()
-	w, err := zstd.NewWriter(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return w.EncodeAll(data, nil)
-}
-
 // walk returns what is visited: PATH=CONTENTS, shortened.
 func walk(data []byte) (visited []string, err error) {
 	w := Walker{
@@ -112,7 +102,6 @@ func TestWalk(t *testing.T) {
 	}{
 		{"tar", tarOf(t, one, other, two), all},
 		{"tar.gz", gzipOf(t, "x.tar", tarOf(t, one, other, two)), all},
-		{"tar.zst", zstdOf(t, tarOf(t, one, other, two)), all},
 		{"zip", zipOf(t, zip.Deflate, one, other, two), all},
 		{"stored zip", zipOf(t, zip.Store, one, other, two), all},
 		{"empty zip", zipOf(t, zip.Store), nil},
@@ -136,7 +125,7 @@ func TestWalk(t *testing.T) {
 
 // What the tools of these formats make of the same text.
 func TestFormats(t *testing.T) {
-	for _, name := range []string{"want.bz2", "want.xz", "want.zst", "want.gz"} {
+	for _, name := range []string{"want.bz2", "want.gz"} {
 		data, err := os.ReadFile(filepath.Join("testdata", name))
 		if err != nil {
 			t.Fatal(err)
@@ -170,6 +159,7 @@ func TestErrors(t *testing.T) {
 		{"truncated tar", tarOf(t, one, entry{"two", make([]byte, 4096)})[:2000], "unexpected EOF", 1},
 		{"truncated zip", whole[:len(whole)-10], "not a valid zip file", 0},
 		{"a broken file in a zip", broken, "one: ", 1},
+		{"no decompressor", []byte("\xfd7zXZ\x00"), "compressed by xz, which this program does not read", 0},
 		{"nested too deep", deep, "archives inside archives, more than 8 deep", 0},
 	} {
 		got, err := walk(test.data)
@@ -222,6 +212,5 @@ func FuzzWalk(f *testing.F) {
 	f.Add(tarOf(f, one, two))
 	f.Add(zipOf(f, zip.Deflate, one, two))
 	f.Add(gzipOf(f, "x", one.data))
-	f.Add(zstdOf(f, one.data))
 	f.Fuzz(func(t *testing.T, data []byte) { _, _ = walk(data) })
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/rules-mimalloc/rules_mimalloc/machotls"
 	"github.com/rules-mimalloc/rules_mimalloc/machotls/audit"
+	_ "github.com/rules-mimalloc/rules_mimalloc/machotls/unpack/formats"
 )
 
 var auditCommand = command{
