@@ -56,13 +56,15 @@ type slotUse struct{ reads, writes sites }
 type accessor interface {
 	read(displacement int64, addr uint64)
 	write(displacement int64, addr uint64)
-	readIndexed(addr uint64) // an array of words, by a register
+	readIndexed(addr uint64) // of an array of words, by a register
+	writeIndexed(addr uint64)
 }
 
 // threadUse is what code does with the thread control block.
 type threadUse struct {
-	slots   map[int]*slotUse // by number; without 0, the block's own address
-	indexed sites            // loads of a slot whose number is in a register
+	slots map[int]*slotUse // by number; without 0, the block's own address
+	// Loads and stores of a slot whose number is in a register.
+	indexed, indexedWrites sites
 }
 
 // maxSlot: Darwin's thread control block has 768 slots (tsd_private.h of
@@ -89,7 +91,8 @@ func (u *threadUse) read(displacement int64, addr uint64) {
 	}
 }
 
-func (u *threadUse) readIndexed(addr uint64) { u.indexed.add(addr) }
+func (u *threadUse) readIndexed(addr uint64)  { u.indexed.add(addr) }
+func (u *threadUse) writeIndexed(addr uint64) { u.indexedWrites.add(addr) }
 
 func (u *threadUse) write(displacement int64, addr uint64) {
 	if s := u.slot(displacement); s != nil {
@@ -100,9 +103,9 @@ func (u *threadUse) write(displacement int64, addr uint64) {
 // codeOverlap is more than what is followed behind an instruction.
 const codeOverlap = 1 << 10
 
-// scanCode finds the uses of the thread control block in all code.
-func (m *image) scanCode(buf *[]byte) (*threadUse, error) {
-	use := new(threadUse)
+// eachCode calls f with all code, in pieces: what begins in the first end
+// bytes of b, at address addr, is f's to look at; the rest is what stands behind.
+func (m *image) eachCode(buf *[]byte, f func(b []byte, end int, addr uint64)) error {
 	for i := range m.sections {
 		s := &m.sections[i]
 		if !s.code() {
@@ -113,17 +116,22 @@ func (m *image) scanCode(buf *[]byte) (*threadUse, error) {
 			if !last {
 				end -= codeOverlap
 			}
-			switch m.cpu {
-			case cpuArm64:
-				scanArm64(b, end, s.addr+base, use)
-			case cpuAmd64:
-				scanAmd64(b, end, s.addr+base, use)
-			}
+			f(b, end, s.addr+base)
 			return nil
 		})
 		if err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return use, nil
+	return nil
+}
+
+// scanSlots finds the uses of the thread control block.
+func (m *image) scanSlots(b []byte, end int, addr uint64, use accessor) {
+	switch m.cpu {
+	case cpuArm64:
+		scanArm64(b, end, addr, use)
+	case cpuAmd64:
+		scanAmd64(b, end, addr, use)
+	}
 }

@@ -18,7 +18,18 @@ func scanAmd64(b []byte, end int, addr uint64, use accessor) {
 		i := at + n
 		at = i + 1
 		c := b[i:]
-		if c[1]&0xf8 != 0x48 || c[3]&0xc7 != 0x04 {
+		if c[1]&0xf8 != 0x48 {
+			continue
+		}
+		if rm := c[3] & 7; c[3]>>6 == 0 && rm != 4 && rm != 5 { // mov %gs:(reg), reg and back
+			if c[2] == opLoad {
+				use.readIndexed(addr + uint64(i))
+			} else if c[2] == opStore {
+				use.writeIndexed(addr + uint64(i))
+			}
+			continue
+		}
+		if c[3]&0xc7 != 0x04 {
 			continue
 		}
 		displacement := int64(int32(binary.LittleEndian.Uint32(c[5:])))
@@ -68,8 +79,12 @@ func followAmd64(b []byte, addr uint64, reg int, use accessor) {
 		if x.memory && x.base >= 0 && followed[x.base] && x.segment == 0 && x.op != opLea {
 			switch {
 			case x.index != noReg:
-				if x.op == opLoad && x.scale == 8 && x.disp == 0 {
-					use.readIndexed(addr)
+				if x.scale == 8 && x.disp == 0 {
+					if x.op == opLoad {
+						use.readIndexed(addr)
+					} else if x.op == opStore {
+						use.writeIndexed(addr)
+					}
 				}
 			case x.op == opStore || x.op == opImm:
 				use.write(x.disp, addr)

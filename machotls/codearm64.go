@@ -36,17 +36,24 @@ func scanArm64(b []byte, end int, addr uint64, use accessor) {
 }
 
 // registers of a path: which hold the address of the thread control block,
-// and how many bytes behind it they point; notBlock otherwise.
-type registers [32]int64
+// and how many bytes behind it they point; notBlock otherwise. Behind x0 to x30
+// are the words of the stack from sp on, to which unoptimised code saves them.
+type registers [32 + stackWords]int64
+
+const stackWords = 8
 
 const notBlock = -1 << 32
 
+func noRegisters() (r registers) {
+	for i := range r {
+		r[i] = notBlock
+	}
+	return r
+}
+
 // followArm64 follows the register that the mrs at b[i] writes.
 func followArm64(b []byte, i int, addr uint64, use accessor) {
-	var first registers
-	for r := range first {
-		first[r] = notBlock
-	}
+	first := noRegisters()
 	first[binary.LittleEndian.Uint32(b[i:])&31] = 0
 	first.follow(b, i+4, addr, use)
 }
@@ -166,6 +173,13 @@ func (r *registers) step(w uint32, addr uint64, use accessor) {
 			base += imm
 		}
 		r.set(d, base)
+	case n == 31 && w&0xffc00000 == 0xf9000000 && w>>10&0xfff < stackWords: // str xD, [sp, #imm]
+		r[32+(w>>10&0xfff)] = notBlock
+		if d != 31 {
+			r[32+(w>>10&0xfff)] = r[d]
+		}
+	case n == 31 && w&0xffc00000 == 0xf9400000 && w>>10&0xfff < stackWords: // ldr xD, [sp, #imm]
+		r.set(d, r[32+(w>>10&0xfff)])
 	case w&0xffc00000 == 0xf9400000: // ldr xD, [xN, #imm]
 		r.load(d, base, int64(w>>10&0xfff)*8, addr, use)
 	case w&0xffc00000 == 0xf9000000: // str xD, [xN, #imm]
@@ -183,6 +197,10 @@ func (r *registers) step(w uint32, addr uint64, use accessor) {
 			use.readIndexed(addr)
 		}
 		r.set(d, notBlock)
+	case w&0xffe00c00 == 0xf8200800: // str xD, [xN, xM{, lsl #3}]
+		if base != notBlock && w>>12&1 == 1 && (m == 31 || r[m] == notBlock) {
+			use.writeIndexed(addr)
+		}
 	case w&0xffc00000 == 0xa9400000 || w&0xffc00000 == 0xa9000000: // ldp, stp xD, xT2, [xN, #imm]
 		imm, isLoad := int64(int32(w<<10)>>25)*8, w>>22&1 == 1
 		if isLoad {

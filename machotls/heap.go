@@ -167,3 +167,22 @@ func findRun(b []byte, word uint64) (at uint64, length int, page uint64) {
 	}
 	return 0, 0, 0
 }
+
+// first is the first address of the heap that is known.
+func (h *heap) first() uint64 {
+	if h.run != 0 {
+		return h.run
+	}
+	return h.table
+}
+
+// reaches reports whether an address may be that of the heap: its start is no
+// more than maxBeforeRun bytes before the run.
+func (h *heap) reaches(addr uint64) bool {
+	return addr <= h.first() && h.first()-addr <= maxBeforeRun
+}
+
+// span is all of the heap that is known.
+func (h *heap) span() span {
+	return span{h.first() - min(h.first(), maxBeforeRun), h.table + uint64(h.stride)*uint64(len(classes))}
+}

@@ -92,12 +92,12 @@ const (
 type group struct {
 	part  *part
 	heaps []heap
-	refs  []uint64 // code that refers to the heaps
+	refs  map[*part][]uint64 // code that refers to the heaps
 }
 
 // judge says what parts of one architecture, of one image or archive, hold.
 func judge(parts []*part, buf *[]byte) ([]Finding, error) {
-	groups, err := groupHeaps(parts, buf)
+	groups, err := groupHeaps(parts)
 	if err != nil {
 		return nil, err
 	}
@@ -110,6 +110,9 @@ func judge(parts []*part, buf *[]byte) ([]Finding, error) {
 			if len(p.texts) > 0 {
 				f.Mimalloc, f.Model = true, Unknown
 				f.Evidence = append(f.Evidence, "messages of mimalloc without the static heap of any release known here: "+p.at(p.texts[0]))
+				if len(p.versions) > 0 {
+					f.Version = p.versions[0].version
+				}
 				break
 			}
 		}
@@ -119,7 +122,9 @@ func judge(parts []*part, buf *[]byte) ([]Finding, error) {
 	for i := range groups {
 		g := f
 		g.Mimalloc, g.Index = true, i
-		groups[i].judge(&g, groups, parts)
+		if err := groups[i].judge(&g, groups, parts, buf); err != nil {
+			return nil, err
+		}
 		findings = append(findings, g)
 	}
 	assignVersions(findings, groups, parts)
@@ -140,7 +145,7 @@ func platforms(parts []*part) string {
 	return first
 }
 
-func groupHeaps(parts []*part, buf *[]byte) ([]group, error) {
+func groupHeaps(parts []*part) ([]group, error) {
 	var groups []group
 	for _, p := range parts {
 		first := len(groups)
@@ -154,20 +159,23 @@ func groupHeaps(parts []*part, buf *[]byte) ([]group, error) {
 			}
 			groups[first+i].heaps = append(groups[first+i].heaps, h)
 		}
-		for i := first; i < len(groups); i++ {
-			g := &groups[i]
-			if p.m.filetype == typeObject {
-				continue
+	}
+	for i := range groups {
+		g := &groups[i]
+		var spans []span
+		for _, h := range g.heaps {
+			spans = append(spans, h.span())
+		}
+		g.refs = make(map[*part][]uint64)
+		for _, p := range parts {
+			var err error
+			switch {
+			case p == g.part:
+				g.refs[p], err = p.refsIn(spans)
+			case p.m.filetype == typeObject && len(groups) == 1:
+				g.refs[p], err = p.m.relocatedRefs(nil, emptyHeaps)
 			}
-			var spans []span
-			for _, h := range g.heaps {
-				spans = append(spans, h.span())
-			}
-			spans, err := p.m.withPointers(buf, spans)
 			if err != nil {
-				return nil, err
-			}
-			if g.refs, err = p.m.findRefs(buf, spans); err != nil {
 				return nil, err
 			}
 		}
@@ -177,7 +185,7 @@ func groupHeaps(parts []*part, buf *[]byte) ([]group, error) {
 
 // judge fills in the model and its evidence. The order matters: a slot in use
 // outranks a variable, which 3.5 and later have beside keys for other purposes.
-func (g *group) judge(f *Finding, all []group, parts []*part) {
+func (g *group) judge(f *Finding, all []group, parts []*part, buf *[]byte) error {
 	h := g.heaps[0]
 	seen := fmt.Sprintf("empty heap: size classes %d bytes apart, %s", h.stride, g.part.at(h.table))
 	if h.run != 0 {
@@ -187,35 +195,51 @@ func (g *group) judge(f *Finding, all []group, parts []*part) {
 	f.Model = Unknown
 	if why := unreadable(g.part.m); why != "" {
 		f.Evidence = append(f.Evidence, why)
-		return
+		return nil
 	}
-	starts := g.starts(parts)
-	slots, doubtful := g.slots(all, parts)
-	if len(slots) > 0 {
-		f.Model = FixedSlot
-		for _, s := range slots {
-			f.Slots = append(f.Slots, s.number)
-			f.Evidence = append(f.Evidence, s.String())
-		}
-		return
+	if g.judgeSlots(f, all, parts) {
+		return nil
 	}
-	if len(doubtful) > 0 {
-		for _, s := range doubtful {
-			f.Evidence = append(f.Evidence, "not known whose: "+s.String())
-		}
-		return
-	}
-	for _, s := range starts {
+	for _, s := range g.starts(parts) {
 		f.Model = ThreadLocal
 		f.Evidence = append(f.Evidence, s)
 	}
-	if len(starts) > 0 {
-		return
+	if f.Model != Unknown {
+		return nil
 	}
-	if keys := g.keys(all, parts); keys != "" {
+	if keys, err := g.keys(all, parts, buf); err != nil {
+		return err
+	} else if keys != "" {
 		f.Model = PthreadKey
 		f.Evidence = append(f.Evidence, keys)
+		return nil
 	}
+	for _, p := range parts {
+		if p.use != nil {
+			if err := p.findArguments(buf); err != nil {
+				return err
+			}
+		}
+	}
+	g.judgeSlots(f, all, parts)
+	return nil
+}
+
+// judgeSlots reports whether slots decide, one way or the other.
+func (g *group) judgeSlots(f *Finding, all []group, parts []*part) bool {
+	slots, doubtful := g.slots(all, parts)
+	for _, s := range slots {
+		f.Model = FixedSlot
+		f.Slots = append(f.Slots, s.number)
+		f.Evidence = append(f.Evidence, s.String())
+	}
+	if len(slots) > 0 {
+		return true
+	}
+	for _, s := range doubtful {
+		f.Evidence = append(f.Evidence, "not known whose: "+s.String())
+	}
+	return len(doubtful) > 0
 }
 
 // unreadable says why the code of an image tells nothing, "" if it may.
@@ -280,13 +304,10 @@ func (g *group) slots(all []group, parts []*part) (mine, doubtful []slotEvidence
 		slices.SortFunc(candidates, func(a, b slotEvidence) int { return a.number - b.number })
 		for _, c := range candidates {
 			switch {
-			case p.m.filetype == typeObject:
-				// No references to go by. A member that has mimalloc's symbols is mimalloc's.
-				if len(all) == 1 || p == g.part {
-					mine = append(mine, c)
-				} else {
-					doubtful = append(doubtful, c)
-				}
+			case p.m.filetype == typeObject && len(all) == 1:
+				mine = append(mine, c) // a member that has mimalloc's symbols is mimalloc's
+			case p.m.filetype == typeObject && p != g.part:
+				doubtful = append(doubtful, c) // no heap in this member to go by
 			case p != g.part:
 			case len(all) == 1 && knownSlots[c.number] || g.uses(c, candidates):
 				mine = append(mine, c)
@@ -314,10 +335,10 @@ func (g *group) uses(c slotEvidence, candidates []slotEvidence) bool {
 		if o.number < c.number-1 || o.number > c.number+1 {
 			continue
 		}
-		if _, near := o.use.reads.near(g.refs, nearSlot); near {
+		if _, near := o.use.reads.near(g.refs[c.part], nearSlot); near {
 			return true
 		}
-		if _, near := o.use.writes.near(g.refs, nearSlot); near {
+		if _, near := o.use.writes.near(g.refs[c.part], nearSlot); near {
 			return true
 		}
 	}
@@ -357,25 +378,30 @@ func (g *group) starts(parts []*part) []string {
 }
 
 // keys returns evidence that this mimalloc reads its pointer by a pthread key.
-func (g *group) keys(all []group, parts []*part) string {
-	if g.part.m.filetype == typeObject {
-		for _, p := range parts {
-			for _, s := range p.symbols {
-				if s.name == "__mi_theap_default_key" && s.defined() && len(all) == 1 {
-					return fmt.Sprintf("pthread key %s: %s", s.name[1:], p.at(s.value))
-				}
+func (g *group) keys(all []group, parts []*part, buf *[]byte) (string, error) {
+	for _, p := range parts {
+		if p.use == nil {
+			continue
+		}
+		addrs, err := p.getspecific(buf)
+		if err != nil {
+			return "", err
+		}
+		calls := sites{addrs: addrs}
+		if n, first := calls.allNear(g.refs[p], nearCall); n >= manyCalls {
+			return fmt.Sprintf("%d calls of pthread_getspecific beside uses of the heap, first %s", n, p.at(first)), nil
+		}
+		if n, first := p.use.indexed.allNear(g.refs[p], nearSlot); n >= manyCalls {
+			return fmt.Sprintf("%d loads of a slot by a key beside uses of the heap, first %s", n, p.at(first)), nil
+		}
+		for _, s := range p.symbols {
+			// Defined by releases from 3.2 on in this model alone (init.c; since 3.6 prim/prim-tls.c).
+			if s.name == "__mi_theap_default_key" && s.defined() && len(all) == 1 {
+				return fmt.Sprintf("pthread key %s: %s", s.name[1:], p.at(s.value)), nil
 			}
 		}
-		return ""
 	}
-	calls := sites{addrs: g.part.calls}
-	if n, first := calls.allNear(g.refs, nearCall); n >= manyCalls {
-		return fmt.Sprintf("%d calls of pthread_getspecific beside uses of the heap, first %s", n, g.part.at(first))
-	}
-	if n, first := g.part.use.indexed.allNear(g.refs, nearSlot); n >= manyCalls {
-		return fmt.Sprintf("%d loads of a slot by a key beside uses of the heap, first %s", n, g.part.at(first))
-	}
-	return ""
+	return "", nil
 }
 
 // assignVersions gives each mimalloc the version that its code tells.
@@ -412,13 +438,8 @@ func assignVersions(findings []Finding, groups []group, parts []*part) {
 func (g *group) nearest(p *part, addr uint64, all []group) bool {
 	distance := func(o *group) uint64 {
 		best := ^uint64(0)
-		if o.part == p {
-			for _, r := range o.refs {
-				best = min(best, max(r, addr)-min(r, addr))
-			}
-			if p.m.filetype == typeObject {
-				return 0
-			}
+		for _, r := range o.refs[p] {
+			best = min(best, max(r, addr)-min(r, addr))
 		}
 		return best
 	}

@@ -2,6 +2,7 @@ package machotls
 
 import (
 	"encoding/binary"
+	"slices"
 )
 
 // A target is what a relocation of an object file refers to: a symbol, by
@@ -145,18 +146,76 @@ func (m *image) resolve(t target) (string, uint64, error) {
 	return cString(name), uintOf(n[8:], uint64(len(n)-8)), nil
 }
 
-// branchesTo returns the addresses of the calls of a symbol in an object file
-// (ARM64_RELOC_BRANCH26 and X86_64_RELOC_BRANCH are both 2).
-func (m *image) branchesTo(symbol int) ([]uint64, error) {
-	var found []uint64
+// branches calls f with each call and jump of an object file that has a
+// relocation (ARM64_RELOC_BRANCH26 and X86_64_RELOC_BRANCH are both 2): the
+// address of the instruction, and the index of the symbol or -1.
+func (m *image) branches(f func(from uint64, symbol int) error) error {
+	opcode := uint64(0) // bytes in front of what is relocated
+	if m.cpu == cpuAmd64 {
+		opcode = 1
+	}
 	for i := range m.sections {
 		s := &m.sections[i]
 		if !s.code() {
 			continue
 		}
-		err := m.eachRelocation(s, func(offset uint64, kind uint32, to int) error {
-			if kind == 2 && to == symbol && len(found) < maxRefs {
-				found = append(found, s.addr+offset)
+		err := m.eachRelocation(s, func(offset uint64, kind uint32, symbol int) error {
+			if kind != 2 || offset < opcode {
+				return nil
+			}
+			return f(s.addr+offset-opcode, symbol)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// relocatedRefs is findRefs for an object file: the instructions whose
+// relocations are for an address in the spans, or for a symbol that another
+// object defines and foreign knows.
+func (m *image) relocatedRefs(spans []span, foreign map[string]bool) ([]uint64, error) {
+	var refs []uint64
+	for i := range m.sections {
+		s := &m.sections[i]
+		if !s.code() {
+			continue
+		}
+		err := m.eachRelocation(s, func(offset uint64, kind uint32, symbol int) error {
+			// ARM64_RELOC_PAGE21, _PAGEOFF12, _GOT_LOAD_PAGE21, _GOT_LOAD_PAGEOFF12; X86_64_RELOC_SIGNED, _GOT_LOAD, _GOT.
+			// Of the pairs the second: the instruction that has the address.
+			before := uint64(0)
+			switch {
+			case m.cpu == cpuArm64 && (kind == 4 || kind == 6):
+			case m.cpu == cpuAmd64 && (kind == 1 || kind == 3 || kind == 4):
+				before = 3 // REX, opcode and ModRM
+			default:
+				return nil
+			}
+			if offset < before || len(refs) == maxRefs {
+				return nil
+			}
+			if symbol < 0 {
+				var b [4]byte
+				if m.cpu != cpuAmd64 || offset+4 > s.size {
+					return nil
+				}
+				if err := readFull(m.r, b[:], int64(s.offset+offset)); err != nil {
+					return err
+				}
+				to := s.addr + offset + 4 + uint64(int64(int32(binary.LittleEndian.Uint32(b[:]))))
+				if inSpans(spans, to) {
+					refs = append(refs, s.addr+offset-before)
+				}
+				return nil
+			}
+			name, to, err := m.resolve(target{symbol: symbol})
+			if err != nil {
+				return err
+			}
+			if to != 0 && inSpans(spans, to) || to == 0 && foreign[name] {
+				refs = append(refs, s.addr+offset-before)
 			}
 			return nil
 		})
@@ -164,5 +223,6 @@ func (m *image) branchesTo(symbol int) ([]uint64, error) {
 			return nil, err
 		}
 	}
-	return found, nil
+	slices.Sort(refs)
+	return slices.Compact(refs), nil
 }

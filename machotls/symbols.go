@@ -17,16 +17,15 @@ type symbol struct {
 func (s symbol) defined() bool { return s.section > 0 }
 
 // interesting reports whether a symbol is kept: mimalloc's own, which begin
-// with mi_, _mi_ or __mi_ in C, and the functions of pthread keys. Mach-O puts
+// with mi_, _mi_ or __mi_ in C, and pthread_getspecific. Mach-O puts
 // another _ in front of a name of C.
 func interesting(name string) bool {
 	return strings.HasPrefix(name, "_mi_") || strings.HasPrefix(name, "__mi_") || strings.HasPrefix(name, "___mi_") ||
-		name == symbolGetspecific || name == symbolSetspecific
+		name == symbolGetspecific
 }
 
 const (
 	symbolGetspecific = "_pthread_getspecific"
-	symbolSetspecific = "_pthread_setspecific"
 
 	maxSymbols    = 1 << 14
 	maxSymbolName = 128

@@ -23,37 +23,30 @@ type versionSite struct {
 // findVersions reads the function mi_version where its symbol is there, and
 // the calls that print the version. It finds nothing where neither is: a
 // version is for the reader, no verdict rests on it.
-func (m *image) findVersions(buf *[]byte, symbols []symbol) ([]versionSite, error) {
+func (p *part) findVersions(formats []span) ([]versionSite, error) {
 	var sites []versionSite
-	for _, s := range symbols {
+	for _, s := range p.symbols {
 		if s.name != "_mi_version" || !s.defined() {
 			continue
 		}
-		code := &m.sections[s.section-1]
-		if !code.code() || !code.contains(s.value) {
+		code := &p.m.sections[s.section-1]
+		if !code.contains(s.value) {
 			continue
 		}
-		b := make([]byte, min(32, code.size-(s.value-code.addr)))
-		if err := readFull(m.r, b, code.fileOffset(s.value)); err != nil {
+		b, err := p.m.code(s.value, s.value+min(32, code.size-(s.value-code.addr)))
+		if err != nil {
 			return nil, err
 		}
-		if v := patcher.VersionString(m.returnedConstant(b)); v != "" {
+		if v := patcher.VersionString(p.m.returnedConstant(b)); v != "" {
 			sites = append(sites, versionSite{v, s.value, "returned by mi_version"})
 		}
 	}
-	if m.filetype == typeObject {
-		return sites, nil // references to strings are relocations there
-	}
-	formats, err := m.findString(buf, versionFormat)
-	if err != nil || len(formats) == 0 {
-		return sites, err
-	}
-	refs, err := m.findRefs(buf, formats)
+	refs, err := p.refsIn(formats)
 	if err != nil {
 		return nil, err
 	}
 	for _, ref := range refs {
-		v, err := m.printedVersion(ref)
+		v, err := p.m.printedVersion(ref)
 		if err != nil {
 			return nil, err
 		}
@@ -123,8 +116,8 @@ func (m *image) printedVersion(ref uint64) (string, error) {
 	}
 	const before, behind = 192, 128
 	from := max(s.addr, ref-min(ref, before))
-	b := make([]byte, min(s.addr+s.size, ref+behind)-from)
-	if err := readFull(m.r, b, s.fileOffset(from)); err != nil {
+	b, err := m.code(from, min(s.addr+s.size, ref+behind))
+	if err != nil || b == nil {
 		return "", err
 	}
 	var numbers [3]uint64

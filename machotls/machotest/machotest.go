@@ -11,7 +11,7 @@ import (
 // A Spec says what to make.
 type Spec struct {
 	Amd64    bool   // not arm64
-	Model    string // fixed-slot, thread-local, pthread-key; "": code that does not tell; "messages": nothing but texts; "none": no mimalloc
+	Model    string // fixed-slot, thread-local, pthread-key; "": code that does not tell; "messages": texts and the code that prints the version; "none": no mimalloc
 	Slots    []int  // fixed-slot
 	Words    int    // of a queue: 3, 4 or 5; 0 is 4
 	Version  [3]int // printed, where the first is not 0
@@ -100,6 +100,9 @@ func Image(s Spec) []byte {
 		c.ret()
 	}
 
+	if s.Model == "messages" && s.Version[0] != 0 {
+		c.printVersion(uint64(format), s.Version)
+	}
 	filetype, platform := s.Filetype, s.Platform
 	if filetype == 0 {
 		filetype = 6
