@@ -34,7 +34,7 @@ func mustEnd(t *testing.T, s *Scanner, data []byte) {
 		t.Fatalf("%T is no *FormatError: %v", err, err)
 	}
 	for _, f := range found {
-		if f.Mimalloc != (f.Model != None) || (f.Model == FixedSlot) != (len(f.Slots) > 0) || f.Model != Unknown && f.Mimalloc && len(f.Evidence) < 2 {
+		if f.Mimalloc && f.Model == None || !f.Mimalloc && f.Model != None && f.Model != Unknown || (f.Model == FixedSlot) != (len(f.Slots) > 0) || f.Model != Unknown && f.Mimalloc && len(f.Evidence) < 2 {
 			t.Fatalf("inconsistent: %+v", f)
 		}
 	}

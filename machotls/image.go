@@ -135,8 +135,11 @@ func readFull(r io.ReaderAt, b []byte, offset int64) error {
 	return err
 }
 
-// isImage tells a little-endian Mach-O image by its first four bytes.
-func isImage(magic uint32) bool { return magic == magic32 || magic == magic64 }
+// isImage tells a Mach-O image by its first four bytes, read as little-endian.
+func isImage(magic uint32) bool { return magic == magic32 || magic == magic64 || isBigEndian(magic) }
+
+// isBigEndian tells an image for PowerPC, which is not read.
+func isBigEndian(magic uint32) bool { return magic == magic32r || magic == magic64r }
 
 // parseImage reads the header and load commands of an image of size bytes. It
 // checks every offset and count against the size, so that what follows may

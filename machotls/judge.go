@@ -17,7 +17,7 @@ const (
 	ThreadLocal Model = "thread-local" // a thread-local variable of the image
 	PthreadKey  Model = "pthread-key"  // a key of pthread_key_create
 	None        Model = "none"         // there is no mimalloc
-	Unknown     Model = "unknown"      // what is there does not tell
+	Unknown     Model = "unknown"      // what is there does not tell, perhaps not even whether there is a mimalloc
 )
 
 // A Finding is one mimalloc of one architecture of a file, or that there is none.

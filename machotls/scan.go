@@ -46,7 +46,7 @@ func kindOf(head []byte) kind {
 		return kindThinArchive
 	}
 	switch le, be := binary.LittleEndian.Uint32(head), binary.BigEndian.Uint32(head); {
-	case isImage(le) || isImage(be):
+	case isImage(le):
 		return kindImage
 	case be == 0xcafebabe && binary.BigEndian.Uint32(head[4:]) <= maxSlices:
 		return kindFat32
@@ -83,10 +83,16 @@ func (s *Scanner) scan(r io.ReaderAt, size, base int64, fat bool) ([]Finding, er
 		return nil, err
 	}
 	switch k := kindOf(head); {
+	case k == kindImage && isBigEndian(binary.LittleEndian.Uint32(head)):
+		return []Finding{{Arch: "ppc", Kind: OtherKind, Model: Unknown, Evidence: []string{"images for PowerPC are not read"}}}, nil
 	case k == kindImage:
 		m, err := parseImage(r, size)
 		if err != nil {
 			return nil, err
+		}
+		if packed, err := isPacked(r, size); err != nil || packed {
+			return []Finding{{Arch: m.arch(), Platform: m.platform, Kind: kindOfFile(m.filetype), Model: Unknown,
+				Evidence: []string{"packed by UPX: what is inside cannot be seen"}}}, err
 		}
 		p, err := readPart(m, "", base, &s.buf)
 		if err != nil {
@@ -103,6 +109,13 @@ func (s *Scanner) scan(r io.ReaderAt, size, base int64, fat bool) ([]Finding, er
 		return s.scanBitcode(r, size, base, "")
 	}
 	return nil, damaged(0, "neither Mach-O nor an archive")
+}
+
+// isPacked tells what UPX made: its mark stands behind the load commands.
+func isPacked(r io.ReaderAt, size int64) (bool, error) {
+	b := make([]byte, min(size, 4<<10))
+	err := readFull(r, b, 0)
+	return bytes.Contains(b, []byte("UPX!")), err
 }
 
 // scanFat reads the slices of a universal file (<mach-o/fat.h>; big-endian).

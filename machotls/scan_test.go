@@ -198,6 +198,24 @@ func TestUnreadable(t *testing.T) {
 	}
 }
 
+// What cannot be looked into is unknown, even whether there is a mimalloc.
+func TestOpaque(t *testing.T) {
+	packed := machotest.Image(machotest.Spec{Model: "none"})
+	copy(packed[0x3f0:], "UPX!")
+	for _, test := range []struct {
+		data []byte
+		want string
+	}{
+		{packed, "packed by UPX: what is inside cannot be seen"},
+		{[]byte("\xfe\xed\xfa\xce\x00\x00\x00\x12 and more"), "images for PowerPC are not read"},
+	} {
+		found := scanBytes(t, test.data)
+		if f := found[0]; f.Mimalloc || f.Model != Unknown || f.Evidence[0] != test.want {
+			t.Errorf("got %s, evidence %q, want %q", brief(f), f.Evidence, test.want)
+		}
+	}
+}
+
 func replaceCommand(t *testing.T, b []byte, kind byte, f func([]byte)) {
 	t.Helper()
 	for at := 32; at < 0x400; at += int(b[at+4]) | int(b[at+5])<<8 {

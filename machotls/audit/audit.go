@@ -28,7 +28,7 @@ type Verdict string
 const (
 	Safe    Verdict = "safe"    // no mimalloc, or one whose model is not denied
 	Unsafe  Verdict = "unsafe"  // the model is denied
-	Unclear Verdict = "unknown" // there is a mimalloc, and its model cannot be told
+	Unclear Verdict = "unknown" // there is a mimalloc, or may be one, and its model cannot be told
 )
 
 // A Result is a finding and where it is.

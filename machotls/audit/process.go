@@ -37,10 +37,10 @@ func Conflicts(results []*Result) []Conflict {
 	return conflicts
 }
 
-// Matters reports whether a result can be part of a conflict: there is a
-// mimalloc in what a process loads, with slots, or with a model that cannot be told.
+// Matters reports whether a result can be part of a conflict: it is of what a
+// process loads, and has slots or cannot be told.
 func Matters(r *Result) bool {
-	return r.Mimalloc && r.Kind.Loaded() && (len(r.Slots) > 0 || r.Model == machotls.Unknown)
+	return r.Kind.Loaded() && (len(r.Slots) > 0 || r.Model == machotls.Unknown)
 }
 
 func together(a, b *Result) bool {

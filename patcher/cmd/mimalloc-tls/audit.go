@@ -79,15 +79,15 @@ func runAudit(inv *invocation) error {
 		return err
 	}
 	stop := showProgress(inv, &scan.Progress)
-	var mimallocs, offending []*audit.Result
+	var shown, offending []*audit.Result // shown: what a table has
 	var writeErr error
 	out := bufio.NewWriter(inv.stdout)
 	errs := scan.Run(paths, func(r *audit.Result) {
 		if inv.json && !inv.quiet && writeErr == nil {
 			writeErr = audit.WriteJSON(out, r)
 		}
-		if r.Mimalloc {
-			mimallocs = append(mimallocs, r)
+		if r.Mimalloc || r.Verdict != audit.Safe {
+			shown = append(shown, r)
 		}
 		if scan.Policy.Offends(r) && (!inv.process || r.Verdict == audit.Unsafe || audit.Matters(r)) {
 			offending = append(offending, r)
@@ -101,10 +101,10 @@ func runAudit(inv *invocation) error {
 	}
 	var conflicts []audit.Conflict
 	if inv.process {
-		conflicts = audit.Conflicts(mimallocs)
+		conflicts = audit.Conflicts(shown)
 	}
 	if !inv.quiet {
-		writeErr = errors.Join(writeErr, writeResults(out, inv, mimallocs, conflicts))
+		writeErr = errors.Join(writeErr, writeResults(out, inv, shown, conflicts))
 	}
 	if err := errors.Join(writeErr, out.Flush()); err != nil {
 		return err
@@ -119,7 +119,7 @@ func runAudit(inv *invocation) error {
 		}
 	}
 	if !inv.quiet {
-		fmt.Fprintln(inv.stderr, summary(&scan.Progress, mimallocs, len(offending)+len(conflicts)))
+		fmt.Fprintln(inv.stderr, summary(&scan.Progress, shown, len(offending)+len(conflicts)))
 	}
 	switch {
 	case len(errs) > 0:
@@ -155,9 +155,9 @@ func readNames(paths []string, stdin io.Reader) ([]string, error) {
 	return names, nil
 }
 
-func writeResults(w io.Writer, inv *invocation, mimallocs []*audit.Result, conflicts []audit.Conflict) error {
+func writeResults(w io.Writer, inv *invocation, shown []*audit.Result, conflicts []audit.Conflict) error {
 	if !inv.json {
-		if err := audit.WriteTable(w, mimallocs, inv.evidence); err != nil {
+		if err := audit.WriteTable(w, shown, inv.evidence); err != nil {
 			return err
 		}
 	}
@@ -173,9 +173,15 @@ func writeResults(w io.Writer, inv *invocation, mimallocs []*audit.Result, confl
 	return nil
 }
 
-func summary(p *audit.Progress, mimallocs []*audit.Result, findings int) string {
+func summary(p *audit.Progress, shown []*audit.Result, findings int) string {
+	mimallocs := 0
+	for _, r := range shown {
+		if r.Mimalloc {
+			mimallocs++
+		}
+	}
 	return fmt.Sprintf("%s, %s, %s, %s", count(int(p.Files.Load()), "file"), count(int(p.Images.Load()), "Mach-O file"),
-		count(len(mimallocs), "mimalloc"), count(findings, "finding"))
+		count(mimallocs, "mimalloc"), count(findings, "finding"))
 }
 
 func count(n int, what string) string {
