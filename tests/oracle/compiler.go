@@ -78,19 +78,27 @@ func source() string {
 
 // command makes a command line for a target: of zig cc, or of the clang in zig.
 func (c Compiler) command(t Target, include string, args ...string) *exec.Cmd {
-	sdk := filepath.Dir(c.Zig)
-	darwin := filepath.Join(sdk, "lib", "libc", "include", "any-darwin-any")
 	if slices.Contains(ClangTargets, t) {
-		line := []string{"clang", "-target", t.Triple, "-nostdinc", "-isystem", include,
-			"-isystem", filepath.Join(sdk, "lib", "include"), "-isystem", darwin}
-		return exec.Command(filepath.Join(sdk, "zig"), append(line, args...)...)
+		return c.clang(t, include, args...)
 	}
 	line := []string{"-target", t.Triple, "-isystem", include, "-lc++"} // with libc++'s headers, for C++
 	if t.Apple && !strings.HasSuffix(t.Triple, "-macos") {
 		// zig adds Darwin's headers for macOS alone.
-		line = append(line, "-isystem", darwin)
+		line = append(line, "-isystem", c.darwin())
 	}
 	return exec.Command(c.Zig, append(line, args...)...)
+}
+
+// clang makes a command line of the clang in zig for an Apple target.
+func (c Compiler) clang(t Target, include string, args ...string) *exec.Cmd {
+	line := []string{"clang", "-target", t.Triple, "-nostdinc", "-isystem", include,
+		"-isystem", filepath.Join(c.sdk(), "lib", "include"), "-isystem", c.darwin()}
+	return exec.Command(c.tool(), append(line, args...)...)
+}
+
+// darwin is the directory of the headers of Apple's systems.
+func (c Compiler) darwin() string {
+	return filepath.Join(c.sdk(), "lib", "libc", "include", "any-darwin-any")
 }
 
 // A CompileError is what a compiler said when it failed.

