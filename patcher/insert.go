@@ -11,9 +11,10 @@ import (
 // upstream wrote stays in the file, switched off for Apple, so that taking the
 // marked lines out again restores every byte.
 const (
-	markerBegin = "/* rules_mimalloc:begin "
-	markerNote  = ": inserted by mimalloc-tls, which also takes it back (mimalloc-tls revert) */"
-	markerEnd   = "/* rules_mimalloc:end */"
+	markerPrefix = "rules_mimalloc:" // in every comment and message of ours
+	markerBegin  = "/* rules_mimalloc:begin "
+	markerNote   = ": inserted by mimalloc-tls, which also takes it back (mimalloc-tls revert) */"
+	markerEnd    = "/* rules_mimalloc:end */"
 )
 
 // marker returns the line that opens a block. The sum of the block's text in
@@ -146,7 +147,7 @@ type removal struct{ pos, end int }
 
 // marked finds the marked blocks of a file.
 func marked(header string, src []byte) ([]removal, error) {
-	if !bytes.Contains(src, []byte("rules_mimalloc:")) {
+	if !bytes.Contains(src, []byte(markerPrefix)) {
 		return nil, nil
 	}
 	var blocks []removal
@@ -186,7 +187,7 @@ func marked(header string, src []byte) ([]removal, error) {
 			}
 			blocks = append(blocks, b)
 			open = -1
-		case open < 0 && bytes.Contains(line, []byte("rules_mimalloc:")):
+		case open < 0 && bytes.Contains(line, []byte(markerPrefix)):
 			return nil, drift(header, n, "marker comments as mimalloc-tls writes them", quote(string(bytes.TrimSpace(line))))
 		}
 		pos = end

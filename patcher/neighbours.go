@@ -2,7 +2,9 @@ package patcher
 
 import (
 	"bytes"
+	"maps"
 	"path"
+	"slices"
 )
 
 // What a header's neighbours do to it: the files that it includes, and the
@@ -38,6 +40,35 @@ func (d *document) harmlessInclude(it *item, head int) bool {
 	quoted, _, _ = bytes.Cut(quoted, []byte(`"`))
 	return ok && sourceExtensions[path.Ext(string(quoted))] &&
 		(it.pos < head || d.guard != nil && it.pos >= d.guard.end)
+}
+
+// alone refuses a tree in which another file has a part of a patch, or defines
+// the macro of the header's include guard: nothing would be left of the header.
+func (d *document) alone(tree Tree) error {
+	guard := ""
+	if d.guard != nil {
+		guard = d.names[d.guard.branches[0].items[0].dir.symbol]
+	}
+	for _, name := range slices.Sorted(maps.Keys(tree)) {
+		src := tree[name]
+		if name == d.header || !sourceExtensions[path.Ext(name)] {
+			continue
+		}
+		if i := bytes.Index(src, []byte(markerPrefix)); i >= 0 {
+			return drift(name, lineAt(src, i), "what mimalloc-tls inserts to be in "+d.header+" alone", "some of it here")
+		}
+		if guard == "" || !bytes.Contains(src, []byte(guard)) && !splitsName(src) {
+			continue
+		}
+		other, err := parseHeader(name, src)
+		if err != nil {
+			return err
+		}
+		if i, ok := other.symbols[guard]; ok && other.defines[i] {
+			return drift(name, 0, guard+" to be defined in "+d.header+" alone, as its include guard", "a definition here")
+		}
+	}
+	return nil
 }
 
 const (

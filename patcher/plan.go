@@ -240,15 +240,19 @@ func selectorFile(tree Tree) (*document, error) {
 			found = d
 		}
 	}
-	if found != nil {
-		return found, nil
-	}
 	for _, h := range headers {
-		if src, ok := tree[h]; ok {
-			return parseHeader(h, src)
+		if src, ok := tree[h]; ok && found == nil {
+			d, err := parseHeader(h, src)
+			if err != nil {
+				return nil, err
+			}
+			found = d
 		}
 	}
-	return nil, drift(headers[0], 0, "the header that chooses the TLS model", "no such file")
+	if found == nil {
+		return nil, drift(headers[0], 0, "the header that chooses the TLS model", "no such file")
+	}
+	return found, found.alone(tree)
 }
 
 // sourceExtensions are those of files that a header would include. Others
@@ -286,6 +290,11 @@ func mayDefineModel(src []byte) bool {
 			pos += end
 		}
 	}
+	return splitsName(src)
+}
+
+// splitsName reports whether a name may go on in another line.
+func splitsName(src []byte) bool {
 	for i := 1; i < len(src); i++ {
 		n := bytes.IndexByte(src[i:], '\\')
 		if n < 0 {
