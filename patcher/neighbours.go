@@ -79,12 +79,16 @@ const (
 // threadWords begin the definitions of mi_decl_thread.
 var threadWords = fields("__thread _Thread_local thread_local __declspec")
 
-// elsewhere are the protectedNames that the other files of mimalloc define in
-// known ways or not at all: all but one, which differs by compiler.
+// elsewhere are the macros that the other files of mimalloc define in known
+// ways or not at all: the protectedNames but one, which differs by compiler,
+// and those that the walk through the header takes for undefined.
 var elsewhere = func() map[string]bool {
 	names := make(map[string]bool)
-	for name := range protectedNames {
-		names[name] = name != "mi_decl_hidden"
+	for _, set := range []map[string]bool{protectedNames, platformMacros, overrideMacros} {
+		maps.Copy(names, set)
+	}
+	for _, name := range []string{"mi_decl_hidden", "MI_USE_PTHREADS", "__wasi__"} {
+		delete(names, name)
 	}
 	return names
 }()
