@@ -14,16 +14,19 @@ import (
 	"github.com/rogpeppe/go-internal/diff"
 
 	"github.com/rules-mimalloc/rules_mimalloc/patcher"
+	"github.com/rules-mimalloc/rules_mimalloc/tests/oracle"
 )
 
 // A Campaign tries many mutants.
 type Campaign struct {
 	Bases    []*Base
 	Seed     uint64
-	First, N uint64   // numbers of the mutants
-	Workers  int      // at once
-	Compiler []string // command line of a C compiler; none: laws alone
-	Dir      string   // for scratch files
+	First, N uint64          // numbers of the mutants
+	Workers  int             // at once
+	Compiler []string        // command line of a C compiler, for its preprocessor; none: laws alone
+	Proper   oracle.Compiler // decides whether what seems wrong is C at all
+	Others   int             // on how many of the platforms that the patch is not for a mutant is compared, in turn; 0: on all
+	Dir      string          // for scratch files
 	Report   func(*Finding)
 }
 
@@ -52,8 +55,24 @@ type Figures struct {
 	Judged   uint64                    // that the compiler saw
 }
 
-// batch is how many sections a compiler's process is given at least.
-const batch = 288
+// Add adds the figures of another campaign.
+func (f *Figures) Add(more *Figures) {
+	if f.Verdicts == nil {
+		f.Verdicts, f.Statuses = map[Verdict]uint64{}, map[patcher.Status]uint64{}
+	}
+	for v, n := range more.Verdicts {
+		f.Verdicts[v] += n
+	}
+	for s, n := range more.Statuses {
+		f.Statuses[s] += n
+	}
+	f.Same += more.Same
+	f.Judged += more.Judged
+}
+
+// batch is how many mutants a process of the compiler is given: their number
+// outweighs what it takes to start one for each platform.
+const batch = 300
 
 // Run makes and judges the mutants.
 func (c *Campaign) Run() (*Figures, error) {
@@ -68,6 +87,7 @@ func (c *Campaign) Run() (*Figures, error) {
 	wait.Add(c.Workers)
 	for i := range c.Workers {
 		w := &worker{c: c, figures: figures, mutex: &mutex, seen: seen}
+		w.judge = judge{compile: w.compile, apple: map[[32]byte]string{}}
 		w.oracle = Oracle{Compiler: c.Compiler, Dir: filepath.Join(c.Dir, fmt.Sprint(os.Getpid(), "-", i))}
 		go func() {
 			defer wait.Done()
@@ -102,9 +122,11 @@ func (c *Campaign) Run() (*Figures, error) {
 type worker struct {
 	c       *Campaign
 	oracle  Oracle
+	judge   judge
 	figures *Figures
 	mutex   *sync.Mutex
 	seen    map[[32]byte]Verdict
+	turn    int               // of the platforms that share a place
 	pending map[bool][]*trial // by whether there is a text before the patch to compare with
 }
 
@@ -140,7 +162,7 @@ func (w *worker) try(m *Mutant) error {
 	}
 	t := &trial{mutant: m, plain: plan.Report.Generation == "A"}
 	header := plan.Report.Header
-	t.after = source{header, map[string][]byte{header: plan.Content}}
+	t.after = source{header: header, files: map[string][]byte{header: plan.Content}}
 	names := slices.Sorted(maps.Keys(m.Changed))
 	for _, name := range names {
 		if name != header {
@@ -158,7 +180,10 @@ func (w *worker) try(m *Mutant) error {
 		if err != nil {
 			return err
 		}
-		t.before = source{header, maps.Clone(t.after.files)}
+		t.before = source{header: header, files: maps.Clone(t.after.files)}
+		if w.c.Others > 0 { // on Apple, one platform shows whether MI_HAS_TLS_SLOT was touched
+			t.before.skip = func(p platform) bool { return p.apple && p.name != platforms[m.Number%2].name }
+		}
 		t.before.files[header] = original
 	}
 	w.mutex.Lock()
@@ -180,36 +205,48 @@ func (w *worker) try(m *Mutant) error {
 		w.pending = map[bool][]*trial{}
 	}
 	w.pending[two] = append(w.pending[two], t)
-	if n := len(w.pending[two]); two && n*2*len(platforms) >= batch || n*4 >= batch {
-		return w.judge(two)
+	if len(w.pending[two]) >= batch {
+		return w.settle(two)
 	}
 	return nil
 }
 
-func (w *worker) flush() error { return errors.Join(w.judge(false), w.judge(true)) }
+func (w *worker) flush() error { return errors.Join(w.settle(false), w.settle(true)) }
 
-// judge has the compiler see the pending mutants in one process, then those
-// that seem wrong once more, alone: one of them may have confused it.
-func (w *worker) judge(two bool) error {
+// settle has the compiler see the pending mutants together, then those that
+// seem wrong once more, alone: one of them may have confused it.
+func (w *worker) settle(two bool) error {
 	trials := w.pending[two]
 	delete(w.pending, two)
+	return w.see(trials, w.platforms(two), two)
+}
+
+func (w *worker) see(trials []*trial, on []platform, two bool) error {
 	if len(trials) == 0 {
 		return nil
 	}
-	verdicts, reasons, err := w.ask(trials, two)
-	if err != nil && !errors.Is(err, errIncomplete) {
+	after, before, err := w.views(trials, on, two)
+	switch {
+	case errors.Is(err, errIncomplete) && len(trials) > 1: // one of them stops it
+		half := len(trials) / 2
+		return errors.Join(w.see(trials[:half], on, two), w.see(trials[half:], on, two))
+	case errors.Is(err, errIncomplete):
+		return w.alone(trials[0], on, two)
+	case err != nil:
 		return err
 	}
 	for i, t := range trials {
-		if err != nil || verdicts[i] != Right {
-			v, r, err := w.alone(t, two)
-			if err != nil {
-				return fmt.Errorf("mutant %d: %w", t.mutant.Number, err)
-			}
-			w.note(t, v, r)
-			continue
+		v, reason := Silent, "" // as far as is known
+		if quick, _, err := w.judge.sees(nil, t.plain, on, before[i], after[i]); err != nil {
+			return err
+		} else if quick == Right {
+			v = Right
 		}
-		w.note(t, verdicts[i], reasons[i])
+		if v == Right {
+			w.note(t, v, reason)
+		} else if err := w.alone(t, on, two); err != nil {
+			return fmt.Errorf("mutant %d: %w", t.mutant.Number, err)
+		}
 	}
 	return nil
 }
@@ -222,28 +259,41 @@ func (w *worker) note(t *trial, v Verdict, reason string) {
 	w.count(t.mutant, v, reason)
 }
 
-// sources and platforms of trials: those without a before are only of interest
-// where the patch is for, and an override build of a release without model
-// macros is known to be another matter.
-func (t *trial) platforms(two bool) []platform {
-	if two {
+// platforms of trials: those without a before are only of interest where the
+// patch is for, and an override build of a release without model macros is
+// known to be another matter.
+func (w *worker) platforms(two bool) []platform {
+	if !two {
+		return slices.DeleteFunc(slices.Clone(platforms), func(p platform) bool {
+			return !p.apple || strings.Contains(p.defines, "MI_MALLOC_OVERRIDE")
+		})
+	}
+	if w.c.Others == 0 {
 		return platforms
 	}
-	var on []platform
+	var on, others []platform
 	for _, p := range platforms {
-		if p.apple && !strings.Contains(p.defines, "MI_MALLOC_OVERRIDE") {
+		if p.apple {
 			on = append(on, p)
+		} else {
+			others = append(others, p)
 		}
+	}
+	for range w.c.Others {
+		on = append(on, others[w.turn%len(others)])
+		w.turn++
 	}
 	return on
 }
 
-func (w *worker) ask(trials []*trial, two bool) ([]Verdict, []string, error) {
-	on := trials[0].platforms(two)
+// views returns what the compiler makes of trials, before the patch and after.
+func (w *worker) views(trials []*trial, on []platform, two bool) (after, before [][]*view, err error) {
 	var sources []source
 	for _, t := range trials {
 		sources = append(sources, t.after)
-		if two {
+	}
+	if two {
+		for _, t := range trials {
 			sources = append(sources, t.before)
 		}
 	}
@@ -251,25 +301,17 @@ func (w *worker) ask(trials []*trial, two bool) ([]Verdict, []string, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	var verdicts []Verdict
-	var reasons []string
-	for i, t := range trials {
-		var v Verdict
-		var r string
-		if two {
-			v, r = judge(t.plain, on, views[2*i+1], views[2*i])
-		} else {
-			v, r = judge(t.plain, on, nil, views[i])
-		}
-		verdicts, reasons = append(verdicts, v), append(reasons, r)
+	before = make([][]*view, len(trials))
+	if two {
+		before = views[len(trials):]
 	}
-	return verdicts, reasons, nil
+	return views[:len(trials)], before, nil
 }
 
-// alone gives every view of a mutant a process of its own.
-func (w *worker) alone(t *trial, two bool) (Verdict, string, error) {
-	on := t.platforms(two)
-	var before, after []view
+// alone gives every view of a mutant a process of its own, and the compiler
+// proper the last word.
+func (w *worker) alone(t *trial, on []platform, two bool) error {
+	var after, before []*view
 	for _, p := range on {
 		for _, s := range []source{t.after, t.before} {
 			if s.files == nil {
@@ -277,18 +319,21 @@ func (w *worker) alone(t *trial, two bool) (Verdict, string, error) {
 			}
 			views, err := w.oracle.See([]source{s}, []platform{p})
 			if errors.Is(err, errIncomplete) { // it stops the build, wherever
-				views, err = [][]view{{{errors: []string{err.Error()}}}}, nil
+				views, err = [][]*view{{{errors: []string{err.Error()}}}}, nil
 			}
 			if err != nil {
-				return "", "", err
+				return err
 			}
-			if s.header == t.after.header && fmt.Sprintf("%p", s.files) == fmt.Sprintf("%p", t.after.files) {
+			if len(after) == len(before) || !two {
 				after = append(after, views[0][0])
 			} else {
 				before = append(before, views[0][0])
 			}
 		}
 	}
-	v, r := judge(t.plain, on, before, after)
-	return v, r, nil
+	v, reason, err := w.judge.sees(t, t.plain, on, before, after)
+	if err == nil {
+		w.note(t, v, reason)
+	}
+	return err
 }

@@ -9,6 +9,7 @@
 package mutation
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -61,6 +62,58 @@ func (b *Base) Patched() (*Base, error) {
 	tree := maps.Clone(b.Tree)
 	tree[b.header] = plan.Content
 	return &Base{b.Name + "+patch", tree, b.header, b.others, true}, nil
+}
+
+// Bare returns a tree without comments and blank lines, so that less of a
+// campaign goes into what no compiler looks at.
+func Bare(tree patcher.Tree) patcher.Tree {
+	tree = maps.Clone(tree)
+	for name, src := range tree {
+		if path.Ext(name) == ".h" {
+			tree[name] = bare(src)
+		}
+	}
+	return tree
+}
+
+func bare(src []byte) []byte {
+	var out []byte
+	for i := 0; i < len(src); {
+		c, end := src[i], i+1
+		switch {
+		case bytes.HasPrefix(src[i:], []byte("//")):
+			if end = bytes.IndexByte(src[i:], '\n') + i; end < i {
+				end = len(src)
+			}
+			i = end
+			continue
+		case bytes.HasPrefix(src[i:], []byte("/*")):
+			if end = bytes.Index(src[i+2:], []byte("*/")) + i + 4; end < i+4 {
+				end = len(src)
+			}
+			out = append(out, ' ')
+			i = end
+			continue
+		case c == '"' || c == '\'':
+			for end < len(src) && src[end] != c && src[end] != '\n' {
+				if src[end] == '\\' {
+					end++
+				}
+				end++
+			}
+			end = min(end+1, len(src))
+		}
+		if c == '\n' {
+			out = bytes.TrimRight(out, " \t")
+			if len(out) == 0 || out[len(out)-1] == '\n' {
+				i = end
+				continue
+			}
+		}
+		out = append(out, src[i:end]...)
+		i = end
+	}
+	return out
 }
 
 // A Mutant is a tree with random changes.

@@ -1,6 +1,7 @@
 package mutation
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"regexp"
 	"slices"
@@ -16,7 +17,7 @@ const (
 	Refused Verdict = "refused"      // drift
 	Right   Verdict = "right"        // as a compiler sees it, on every platform
 	Late    Verdict = "late"         // accepted, and stopped by the patched header's own #error
-	Loud    Verdict = "loud"         // accepted, and stopped by the compiler for another reason
+	Loud    Verdict = "loud"         // accepted, wrong, and no C any more: a compiler refuses it
 	Silent  Verdict = "silent wrong" // accepted, and wrong without a word
 	Unlaw   Verdict = "law broken"   // a second run or a revert does not do what it should
 )
@@ -24,9 +25,17 @@ const (
 // ours marks the messages of the patched header's own checks.
 const ours = "rules_mimalloc:"
 
-// judge compares a header before and after the patch, by platform; where the
-// patcher changed nothing, before is nil.
-func judge(plain bool, on []platform, before, after []view) (Verdict, string) {
+// A judge compares headers before and after the patch, by platform.
+type judge struct {
+	compile func(t *trial, p platform) (wrong, says string, err error) // of the worker
+	apple   map[[32]byte]string                                        // what wrongOnApple said, by what it saw
+}
+
+// sees gives a verdict on what a preprocessor made of a mutant; where the
+// patcher changed nothing, before is nil. A compiler proper has the last word on
+// a header that seems wrong: it may be no C any more, so that there is no build
+// that is wrong. Without a trial it is not asked.
+func (j *judge) sees(t *trial, plain bool, on []platform, before, after []*view) (Verdict, string, error) {
 	verdict, reason := Right, ""
 	worse := func(v Verdict, why string) {
 		rank := []Verdict{Right, Loud, Late, Silent}
@@ -37,58 +46,77 @@ func judge(plain bool, on []platform, before, after []view) (Verdict, string) {
 	for i, p := range on {
 		a := after[i]
 		if !p.apple {
-			if before != nil {
+			if before != nil && before[i] != nil {
 				if d := different(before[i], a); d != "" {
 					worse(Silent, p.name+": "+d)
 				}
 			}
 			continue
 		}
-		wrong := wrongOnApple(plain, a)
-		if before != nil && before[i].on["MI_HAS_TLS_SLOT"] != a.on["MI_HAS_TLS_SLOT"] {
+		wrong := j.wrongOnApple(plain, a)
+		if before != nil && before[i] != nil && before[i].on("MI_HAS_TLS_SLOT") != a.on("MI_HAS_TLS_SLOT") {
 			wrong = "another MI_HAS_TLS_SLOT than before the patch"
 		}
-		stopped := Right
-		for _, e := range a.errors {
-			if strings.Contains(e, ours) {
-				stopped = Late
-			} else if stopped == Right {
-				stopped = Loud
+		late := slices.ContainsFunc(a.errors, func(e string) bool { return strings.Contains(e, ours) })
+		switch {
+		case late:
+			worse(Late, fmt.Sprintf("%s: %q; otherwise: %s", p.name, a.errors, wrong))
+		case wrong != "":
+			if t == nil {
+				worse(Silent, p.name+": "+wrong)
+				continue
+			}
+			still, says, err := j.compile(t, p)
+			if err != nil {
+				return "", "", err
+			}
+			if still != "" {
+				worse(Silent, p.name+": "+still)
+			} else if says != "" {
+				worse(Loud, p.name+": "+wrong+"; a compiler says: "+says)
 			}
 		}
-		switch {
-		case stopped == Right && wrong != "" && a.broken():
-			worse(Loud, p.name+": no C any more: "+wrong)
-		case stopped != Right:
-			worse(stopped, fmt.Sprintf("%s: %q; otherwise: %s", p.name, a.errors, wrong))
-		case wrong != "":
-			worse(Silent, p.name+": "+wrong)
-		}
 	}
-	return verdict, reason
+	return verdict, reason, nil
 }
+
+const witness = "#define RULES_MIMALLOC_TLS 1" // on every platform, the last one of that name
 
 // different says how a platform that the patch is not for sees another header
 // with it, "" where it does not.
-func different(before, after view) string {
+func different(before, after *view) string {
 	if b, a := fmt.Sprint(before.errors), fmt.Sprint(after.errors); b != a {
 		return "errors " + a + ", before the patch " + b
 	}
-	text := slices.Clone(after.text)
-	const witness = "#define RULES_MIMALLOC_TLS 1" // on every platform, the last one of that name
-	for i := len(text) - 1; i >= 0 && len(text) > len(before.text); i-- {
+	if before.state != after.state || before.use != after.use {
+		return "state " + after.state + after.use + ", before the patch " + before.state + before.use
+	}
+	if before.text == after.text || before.text == strings.Replace(after.text, witness+"\n", "", 1) {
+		return ""
+	}
+	was, text := lines(before.text), lines(after.text)
+	for i := len(text) - 1; i >= 0 && len(text) > len(was); i-- {
 		if text[i] == witness {
 			text = slices.Delete(text, i, i+1)
 			break
 		}
 	}
-	if b, a := strings.Join(before.text, "\n"), strings.Join(text, "\n"); b != a && tokens(b) != tokens(a) {
+	if b, a := strings.Join(was, "\n"), strings.Join(text, "\n"); b != a && tokens(b) != tokens(a) {
 		return "another text or other macros than before the patch"
 	}
-	if b, a := fmt.Sprint(before.on, before.use), fmt.Sprint(after.on, after.use); b != a {
-		return "state " + a + ", before the patch " + b
-	}
 	return ""
+}
+
+// lines returns the lines of a text that are not blank, without what is blank
+// around them.
+func lines(text string) []string {
+	var list []string
+	for line := range strings.SplitSeq(text, "\n") {
+		if line = strings.TrimSpace(line); line != "" {
+			list = append(list, line)
+		}
+	}
+	return list
 }
 
 const (
@@ -112,11 +140,23 @@ var (
 	plainAccessorBody = regexp.MustCompile(`mi_prim_get_default_heap \( void \) \{`)
 )
 
+// wrongOnApple is the function of that name, which takes its time, for views
+// that many mutants have in common.
+func (j *judge) wrongOnApple(plain bool, v *view) string {
+	key := sha256.Sum256(fmt.Append(nil, plain, v.use, "\n", v.state, "\n", v.text))
+	said, ok := j.apple[key]
+	if !ok {
+		said = wrongOnApple(plain, v)
+		j.apple[key] = said
+	}
+	return said
+}
+
 // wrongOnApple says what is not thread-local with its guard about a header
 // that a 64-bit Apple system compiles, "" where it is.
-func wrongOnApple(plain bool, v view) string {
+func wrongOnApple(plain bool, v *view) string {
 	var text []string
-	for _, line := range v.text {
+	for _, line := range lines(v.text) {
 		if !strings.HasPrefix(line, "#") {
 			text = append(text, line)
 		}
@@ -128,7 +168,7 @@ func wrongOnApple(plain bool, v view) string {
 	}
 	var on []string
 	for _, m := range models {
-		if v.on[m] {
+		if v.on(m) {
 			on = append(on, m)
 		}
 	}
@@ -140,7 +180,7 @@ func wrongOnApple(plain bool, v view) string {
 	}
 	var found []string
 	if plain {
-		if len(on) > 0 || v.on["MI_TLS_SLOT"] {
+		if len(on) > 0 || v.on("MI_TLS_SLOT") {
 			return fmt.Sprint("models where there should be none: ", on)
 		}
 		found = []string{declared(code, "mi_heap_t * _mi_heap_default ;", plainVariable), once("the accessor", plainAccessor), once("an accessor", plainAccessorBody)}
@@ -148,7 +188,7 @@ func wrongOnApple(plain bool, v view) string {
 		if len(on) != 1 || on[0] != models[0] && on[0] != models[1] {
 			return fmt.Sprint("models: ", on)
 		}
-		if !v.on["MI_HAS_TLS_SLOT"] {
+		if !v.on("MI_HAS_TLS_SLOT") {
 			return "MI_HAS_TLS_SLOT is off"
 		}
 		found = []string{declared(code, "mi_theap_t * __mi_theap_default ;", variable), once("the accessor with its guard", accessor), once("an accessor", accessorBody)}
@@ -172,53 +212,18 @@ func declared(code, declaration string, threadLocal *regexp.Regexp) string {
 	return ""
 }
 
-// broken reports whether a compiler proper would stop, where the preprocessor
-// goes on: brackets that do not pair up, no meaning of mi_decl_thread, or an
-// accessor that there is not, or twice.
-func (v view) broken() bool {
-	if strings.HasPrefix(v.use, "mi_decl_thread ") {
-		return true
-	}
-	depth, accessors := map[string]int{}, 0
-	for _, line := range v.text {
-		if strings.HasPrefix(line, "#") {
-			continue
-		}
-		code := tokens(line)
-		if accessorBody.MatchString(code) || plainAccessorBody.MatchString(code) {
-			accessors++
-		}
-		for token := range strings.FieldsSeq(code) {
-			switch token {
-			case "(", "{", "[":
-				depth[token]++
-			case ")":
-				depth["("]--
-			case "}":
-				depth["{"]--
-			case "]":
-				depth["["]--
-			}
-		}
-	}
-	return accessors != 1 || depth["("] != 0 || depth["{"] != 0 || depth["["] != 0
-}
-
 // tokens writes text with one blank between all tokens.
 func tokens(s string) string {
 	var b strings.Builder
 	b.Grow(len(s) * 5 / 4)
-	word := func(c byte) bool {
-		return c == '_' || c == '$' || c >= 0x80 || c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z'
-	}
 	for i := 0; i < len(s); {
 		c, j := s[i], i+1
 		switch {
 		case c == ' ' || c >= '\t' && c <= '\r':
 			i = j
 			continue
-		case word(c):
-			for j < len(s) && word(s[j]) {
+		case isWord(c):
+			for j < len(s) && isWord(s[j]) {
 				j++
 			}
 		case c == '"' || c == '\'':

@@ -89,12 +89,15 @@ func (c Compiler) command(t Target, include string, args ...string) *exec.Cmd {
 	return exec.Command(c.Zig, append(line, args...)...)
 }
 
-// clang makes a command line of the clang in zig for an Apple target.
+// clang makes a command line of the clang in zig, for an Apple system.
 func (c Compiler) clang(t Target, include string, args ...string) *exec.Cmd {
-	line := []string{"clang", "-target", t.Triple, "-nostdinc", "-isystem", include,
-		"-isystem", filepath.Join(c.sdk(), "lib", "include"), "-isystem", c.darwin()}
-	return exec.Command(c.tool(), append(line, args...)...)
+	line := append(c.Clang(), "-target", t.Triple, "-nostdinc", "-isystem", include,
+		"-isystem", filepath.Join(c.sdk(), "lib", "include"), "-isystem", c.darwin())
+	return exec.Command(line[0], append(line[1:], args...)...)
 }
+
+// Clang returns a command line of the clang in zig, without target and headers.
+func (c Compiler) Clang() []string { return []string{c.tool(), "clang"} }
 
 // darwin is the directory of the headers of Apple's systems.
 func (c Compiler) darwin() string {
@@ -111,7 +114,9 @@ func (e *CompileError) Error() string { return e.Target + ": " + e.Output }
 
 func run(t Target, cmd *exec.Cmd) ([]byte, error) {
 	var stdout, stderr bytes.Buffer
-	cmd.Stdin = strings.NewReader(source())
+	if cmd.Stdin == nil {
+		cmd.Stdin = strings.NewReader(source())
+	}
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {
 		if _, failed := err.(*exec.ExitError); !failed {
@@ -179,6 +184,26 @@ func (c Compiler) Compile(t Target, include, source, object string, args ...stri
 	args = append([]string{"-Wno-date-time"}, args...)
 	_, err := run(t, c.command(t, include, append(args, "-c", source, "-o", object)...))
 	return err
+}
+
+// Check has clang read mimalloc's headers for a target, by clang's name for it,
+// and make no code. A function of theirs that is used and not there is an
+// error. Its error is as that of Macros.
+func (c Compiler) Check(triple, include string, args ...string) error {
+	t := Target{Triple: triple}
+	args = append(args, "-fsyntax-only", "-w", "-Werror=undefined-internal", "-x", "c", "-")
+	_, err := run(t, c.clang(t, include, args...))
+	return err
+}
+
+// Behind returns the preprocessed text of mimalloc's headers and of what stands
+// behind them, for a target by clang's name. Its error is as that of Macros.
+func (c Compiler) Behind(triple, include, behind string, args ...string) (string, error) {
+	t := Target{Triple: triple}
+	cmd := c.clang(t, include, append(args, "-E", "-P", "-x", "c", "-")...)
+	cmd.Stdin = strings.NewReader(source() + behind)
+	out, err := run(t, cmd)
+	return string(out), err
 }
 
 // models are the macros of both vocabularies behind MI_TLS_MODEL_.

@@ -2,7 +2,10 @@
 // reports how many it refused, and whether a compiler finds those it accepted
 // right.
 //
-//	go run ./tests/mutation/cmd/campaign -n 1000000 -seed 1 -include DIR…
+//	go run ./tests/mutation/cmd/campaign -n 1000000 -seed 1 -zig …/zig-cc DIR…
+//
+// Each DIR is an include directory of mimalloc. Every -chunk mutants it prints
+// the figures so far; a campaign that ended early goes on with -first.
 //
 // Exit codes: 0 no silent wrong, 1 some, 2 usage or an error.
 package main
@@ -19,6 +22,7 @@ import (
 
 	"github.com/rules-mimalloc/rules_mimalloc/patcher/includedir"
 	"github.com/rules-mimalloc/rules_mimalloc/tests/mutation"
+	"github.com/rules-mimalloc/rules_mimalloc/tests/oracle"
 )
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
@@ -37,8 +41,11 @@ func run(args []string, stdout, stderr io.Writer) int {
 	seed := flags.Uint64("seed", 1, "of the mutants")
 	first := flags.Uint64("first", 0, "number of the first mutant, to see one again")
 	workers := flags.Int("workers", 2, "mutants at once")
-	compiler := flags.String("cc", "gcc", "a C compiler's command line, GCC's or clang's (`zig cc -target …`); empty: the patcher's laws alone")
-	verbose := flags.Bool("v", false, "print the mutants that are stopped late, too")
+	compiler := flags.String("cc", "gcc", "a C compiler's `command` line, GCC's or clang's, to preprocess with; empty: the patcher's laws alone")
+	zig := flags.String("zig", "", "`path` of the zig-cc of @zig_sdk, to compile for Apple what seems wrong")
+	bare := flags.Bool("bare", false, "take comments and blank lines out of the headers first, which is quicker")
+	others := flags.Int("others", 0, "on how many of the platforms that the patch is not for a mutant is compared, in turn; 0: on all of them")
+	chunk := flags.Uint64("chunk", 10000, "report the figures after so many mutants each")
 	scratch := flags.String("tmp", os.TempDir(), "directory for scratch files, best one in memory")
 	flags.Var(&include, "include", "an include directory of mimalloc; may repeat")
 	if err := flags.Parse(args); err != nil {
@@ -47,6 +54,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 	var bases []*mutation.Base
 	for _, dir := range append(include, flags.Args()...) {
 		tree, err := includedir.ReadTree(dir)
+		if err == nil && *bare {
+			tree = mutation.Bare(tree)
+		}
 		if err == nil {
 			bases, err = mutation.AddBases(bases, dir, tree)
 		}
@@ -59,32 +69,42 @@ func run(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "campaign: no -include")
 		return 2
 	}
-	c := mutation.Campaign{
-		Bases: bases, Seed: *seed, First: *first, N: *n, Workers: *workers,
-		Compiler: strings.Fields(*compiler), Dir: *scratch,
-		Report: func(f *mutation.Finding) {
-			if *verbose || f.Verdict == mutation.Silent || f.Verdict == mutation.Unlaw {
-				fmt.Fprintln(stdout, f)
-			}
-		},
-	}
-	start := time.Now()
-	figures, err := c.Run()
-	if err != nil {
-		fmt.Fprintln(stderr, err)
+	if *compiler != "" && *zig == "" {
+		fmt.Fprintln(stderr, "campaign: no -zig (./bazelw build @zig_sdk//:zig_cc makes one)")
 		return 2
 	}
-	took := time.Since(start)
-	fmt.Fprintf(stdout, "%d mutants of %d trees, seed %d, in %s (%.0f/s)\n", *n, len(bases), *seed, took.Round(time.Second), float64(*n)/took.Seconds())
-	for _, v := range slices.Sorted(maps.Keys(figures.Verdicts)) {
-		fmt.Fprintf(stdout, "%10d %s\n", figures.Verdicts[v], v)
+	total := &mutation.Figures{}
+	start := time.Now()
+	for done := uint64(0); done < *n; {
+		c := mutation.Campaign{
+			Bases: bases, Seed: *seed, First: *first + done, N: min(*chunk, *n-done), Workers: *workers,
+			Others: *others, Compiler: strings.Fields(*compiler), Proper: oracle.Compiler{Zig: *zig}, Dir: *scratch,
+			Report: func(f *mutation.Finding) { fmt.Fprintln(stdout, f) },
+		}
+		figures, err := c.Run()
+		if err != nil {
+			fmt.Fprintln(stderr, err)
+			return 2
+		}
+		total.Add(figures)
+		done += c.N
+		report(stdout, total, done, bases, *seed, *first, time.Since(start))
 	}
-	for _, s := range slices.Sorted(maps.Keys(figures.Statuses)) {
-		fmt.Fprintf(stdout, "%10d accepted as %s\n", figures.Statuses[s], s)
-	}
-	fmt.Fprintf(stdout, "%10d seen by the compiler, %d the same as an earlier one\n", figures.Judged, figures.Same)
-	if figures.Verdicts[mutation.Silent]+figures.Verdicts[mutation.Unlaw] > 0 {
+	if total.Verdicts[mutation.Silent]+total.Verdicts[mutation.Unlaw] > 0 {
 		return 1
 	}
 	return 0
+}
+
+// report prints the figures so far, and the number to go on from.
+func report(w io.Writer, f *mutation.Figures, done uint64, bases []*mutation.Base, seed, first uint64, took time.Duration) {
+	fmt.Fprintf(w, "%d mutants of %d trees, seed %d from %d up to %d, in %s (%.0f/s)\n",
+		done, len(bases), seed, first, first+done, took.Round(time.Second), float64(done)/took.Seconds())
+	for _, v := range slices.Sorted(maps.Keys(f.Verdicts)) {
+		fmt.Fprintf(w, "%10d %s\n", f.Verdicts[v], v)
+	}
+	for _, s := range slices.Sorted(maps.Keys(f.Statuses)) {
+		fmt.Fprintf(w, "%10d accepted as %s\n", f.Statuses[s], s)
+	}
+	fmt.Fprintf(w, "%10d seen by the compiler, %d the same as an earlier one\n", f.Judged, f.Same)
 }
