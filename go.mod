@@ -5,7 +5,6 @@ go 1.24
 require (
 	github.com/google/go-cmp v0.7.0
 	github.com/klauspost/compress v1.18.2
-	github.com/natefinch/atomic v1.0.1
 	github.com/rogpeppe/go-internal v1.14.1
 	github.com/therootcompany/xz v1.0.1
 	golang.org/x/arch v0.20.0

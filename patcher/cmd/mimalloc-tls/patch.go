@@ -6,14 +6,12 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
-	"github.com/natefinch/atomic"
 	"github.com/rogpeppe/go-internal/diff"
 
 	"github.com/rules-mimalloc/rules_mimalloc/patcher"
@@ -32,6 +30,12 @@ With --out, DIR becomes a complete include directory: every file of
 INCLUDE_DIR, links followed, the header patched. With --in-place the header is
 replaced where it is; mimalloc-tls revert takes that back.
 A header the patcher does not know is left alone: exit code 3.
+
+Killed at any moment, it leaves the old file or the new one, and at most a
+temporary file beside it, .NAME.mimalloc-tls-…, that may be deleted. Several may
+run at once. The new file has the mode of the old one, and its owner and group
+as far as whoever runs this may set them. Behind a symbolic link the file it
+points to is replaced; other hard links to the old file keep the old text.
 `,
 	flags: func(f *flag.FlagSet, o *options) {
 		jsonFlag(f, o)
@@ -223,37 +227,6 @@ func (inv *invocation) copyOut(tree patcher.Tree, plan *patcher.Plan) error {
 		}
 	}
 	return nil
-}
-
-func copyFile(name, from string) error {
-	f, err := os.Open(from)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	return write(name, f)
-}
-
-// replace writes a file unless it holds the content already, so that build
-// systems see no change where there is none. A file that is not there yet has
-// nil as its old content.
-func replace(name string, old, content []byte) error {
-	if old != nil && bytes.Equal(old, content) {
-		return nil
-	}
-	return write(name, bytes.NewReader(content))
-}
-
-// write writes a regular file as a whole or not at all.
-func write(name string, r io.Reader) error {
-	mode := os.FileMode(0o644)
-	if info, err := os.Lstat(name); err == nil && info.Mode()&os.ModeSymlink == 0 {
-		mode = info.Mode().Perm()
-	}
-	if err := atomic.WriteFile(name, r); err != nil {
-		return err
-	}
-	return os.Chmod(name, mode)
 }
 
 func runCheck(inv *invocation) error {

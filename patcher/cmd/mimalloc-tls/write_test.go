@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -251,3 +252,53 @@ func TestOutputThatCannotBeWrittenIsAnError(t *testing.T) {
 type brokenWriter struct{}
 
 func (brokenWriter) Write([]byte) (int, error) { return 0, errors.New("the pipe is closed") }
+
+// TestSeveralAtOnce patches a tree by several processes at a time.
+func TestSeveralAtOnce(t *testing.T) {
+	dir := t.TempDir()
+	if err := writeInclude(dir); err != nil {
+		t.Fatal(err)
+	}
+	for range 5 {
+		var all []*exec.Cmd
+		for range 6 {
+			cmd := exec.Command("mimalloc-tls", "patch", "--in-place", dir)
+			cmd.Stderr = new(strings.Builder)
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, cmd)
+		}
+		for _, cmd := range all {
+			if err := cmd.Wait(); err != nil {
+				t.Errorf("%v: %s", err, cmd.Stderr)
+			}
+		}
+		var stdout, stderr bytes.Buffer
+		if code := run([]string{"check", dir}, &stdout, &stderr); code != exitOK {
+			t.Errorf("check: exit code %d, %s%s", code, stdout.String(), stderr.String())
+		}
+		if code := run([]string{"revert", dir}, io.Discard, &stderr); code != exitOK {
+			t.Errorf("revert: exit code %d, %s", code, stderr.String())
+		}
+	}
+	if got := entries(t, filepath.Join(dir, "mimalloc")); got != "prim.h" {
+		t.Errorf("left behind:\n%s", got)
+	}
+}
+
+func TestWriteLeavesOtherHardLinks(t *testing.T) {
+	dir := t.TempDir()
+	name, other := filepath.Join(dir, "prim.h"), filepath.Join(dir, "other.h")
+	if err := os.WriteFile(name, []byte("old"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Link(name, other); err != nil {
+		t.Skipf("no hard links: %v", err)
+	}
+	if err := write(name, strings.NewReader("new")); err != nil {
+		t.Fatal(err)
+	}
+	checkFile(t, name, "new")
+	checkFile(t, other, "old")
+}
