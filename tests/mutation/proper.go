@@ -39,12 +39,12 @@ func (w *worker) compile(t *trial, p platform) (wrong, says string, err error) {
 			return "", "", err
 		}
 		text, err := w.c.Proper.Behind(p.triple, dir, "@@state\n"+stateText, args...)
-		if err != nil {
+		before, behind, _ := strings.Cut(text, "@@state\n")
+		state, use, whole := strings.Cut(behind, "@@use ")
+		if err != nil && !(whole && errors.As(err, &refused)) { // a macro without a value is off, whatever #if says of it
 			return "", "", err
 		}
 		v := &view{}
-		before, behind, _ := strings.Cut(text, "@@state\n")
-		state, use, _ := strings.Cut(behind, "@@use ")
 		v.text, v.state, v.use = before, state, strings.Join(strings.Fields(use), " ")
 		if wrong := wrongOnApple(t.plain, v); wrong != "" {
 			return strings.TrimSpace(build + " " + wrong), "", nil

@@ -122,7 +122,7 @@ func run(t Target, cmd *exec.Cmd) ([]byte, error) {
 		if _, failed := err.(*exec.ExitError); !failed {
 			return nil, err
 		}
-		return nil, &CompileError{t.Triple, stderr.String()}
+		return stdout.Bytes(), &CompileError{t.Triple, stderr.String()}
 	}
 	return stdout.Bytes(), nil
 }
@@ -197,7 +197,8 @@ func (c Compiler) Check(triple, include string, args ...string) error {
 }
 
 // Behind returns the preprocessed text of mimalloc's headers and of what stands
-// behind them, for a target by clang's name. Its error is as that of Macros.
+// behind them, for a target by clang's name. With a *CompileError it returns
+// the text all the same.
 func (c Compiler) Behind(triple, include, behind string, args ...string) (string, error) {
 	t := Target{Triple: triple}
 	cmd := c.clang(t, include, append(args, "-E", "-P", "-x", "c", "-")...)
