@@ -103,3 +103,31 @@ mimalloc_trees = repository_rule(
         "_table": attr.label(default = "//tests/crates:crates.tsv"),
     },
 )
+
+def _mimalloc_tree_impl(rctx):
+    # As rules and users see them: a library of sources in a repository.
+    sources = rctx.path(Label("@mimalloc_trees//:BUILD.bazel")).dirname.get_child("sources", rctx.attr.tree)
+    for directory in ["include", "src"]:
+        rctx.symlink(sources.get_child(directory), directory)
+    rctx.file("BUILD.bazel", """\
+load("{defs}", "mimalloc_library")
+
+mimalloc_library(
+    name = "mimalloc",
+    hdrs = glob(["include/**"]),
+    srcs = glob(["src/**"]),
+    version = "{version}",
+    visibility = ["//visibility:public"],
+)
+""".format(
+        defs = Label("//rules:defs.bzl"),
+        version = rctx.attr.tree.partition("_")[0],
+    ))
+
+mimalloc_tree = repository_rule(
+    implementation = _mimalloc_tree_impl,
+    doc = "The targets of mimalloc_library for one of the trees.",
+    attrs = {
+        "tree": attr.string(mandatory = True, doc = "Its name in crates.tsv."),
+    },
+)
