@@ -16,7 +16,7 @@ type Verdict string
 const (
 	Refused Verdict = "refused"      // drift
 	Right   Verdict = "right"        // as a compiler sees it, on every platform
-	Late    Verdict = "late"         // accepted, and stopped by the patched header's own #error
+	Late    Verdict = "late"         // accepted, wrong, and stopped by nothing but the patched header's own #error
 	Loud    Verdict = "loud"         // accepted, wrong, and no C any more: a compiler refuses it
 	Silent  Verdict = "silent wrong" // accepted, and wrong without a word
 	Unlaw   Verdict = "law broken"   // a second run or a revert does not do what it should
@@ -27,14 +27,14 @@ const ours = "rules_mimalloc:"
 
 // A judge compares headers before and after the patch, by platform.
 type judge struct {
-	compile func(t *trial, p platform) (wrong, says string, err error) // of the worker
-	apple   map[[32]byte]string                                        // what wrongOnApple said, by what it saw
+	compile func(t *trial, p platform) (Verdict, string, error) // of the worker
+	apple   map[[32]byte]string                                 // what wrongOnApple said, by what it saw
 }
 
 // sees gives a verdict on what a preprocessor made of a mutant; where the
 // patcher changed nothing, before is nil. A compiler proper has the last word on
-// a header that seems wrong: it may be no C any more, so that there is no build
-// that is wrong. Without a trial it is not asked.
+// a header that seems wrong or stopped: it may be no C any more, so that there is
+// no build that is wrong. Without a trial it is not asked.
 func (j *judge) sees(t *trial, plain bool, on []platform, before, after []*view) (Verdict, string, error) {
 	verdict, reason := Right, ""
 	worse := func(v Verdict, why string) {
@@ -57,25 +57,21 @@ func (j *judge) sees(t *trial, plain bool, on []platform, before, after []*view)
 		if before != nil && before[i] != nil && before[i].on("MI_HAS_TLS_SLOT") != a.on("MI_HAS_TLS_SLOT") {
 			wrong = "another MI_HAS_TLS_SLOT than before the patch"
 		}
-		late := slices.ContainsFunc(a.errors, func(e string) bool { return strings.Contains(e, ours) })
-		switch {
-		case late:
-			worse(Late, fmt.Sprintf("%s: %q; otherwise: %s", p.name, a.errors, wrong))
-		case wrong != "":
-			if t == nil {
-				worse(Silent, p.name+": "+wrong)
-				continue
-			}
-			still, says, err := j.compile(t, p)
-			if err != nil {
+		stopped := Silent
+		if slices.ContainsFunc(a.errors, func(e string) bool { return strings.Contains(e, ours) }) {
+			stopped, wrong = Late, fmt.Sprintf("%q; otherwise: %s", a.errors, wrong)
+		}
+		if wrong == "" {
+			continue
+		}
+		why := ""
+		if t != nil {
+			var err error
+			if stopped, why, err = j.compile(t, p); err != nil {
 				return "", "", err
 			}
-			if still != "" {
-				worse(Silent, p.name+": "+still)
-			} else if says != "" {
-				worse(Loud, p.name+": "+wrong+"; a compiler says: "+says)
-			}
 		}
+		worse(stopped, p.name+": "+wrong+"; a compiler: "+why)
 	}
 	return verdict, reason, nil
 }
