@@ -17,6 +17,9 @@ const (
 	overrideMacro   = "MI_MALLOC_OVERRIDE"
 )
 
+// plainOthers are the macros that choose anything but the variable.
+var plainOthers = []string{plainSlot, "MI_TLS_PTHREAD", "MI_TLS_PTHREAD_SLOT_OFS"}
+
 var (
 	// What the conditional that compiles the accessor asks first.
 	plainDispatch = []string{"defined ( MI_TLS_SLOT )", "MI_TLS_SLOT"}
@@ -86,6 +89,11 @@ func (d *document) plainOn(t *target, e *evaluation, last *branch) error {
 		}
 		for _, v := range plainVariables {
 			declared = declared || strings.Contains(" "+text, " "+v)
+		}
+	}
+	for _, name := range plainOthers {
+		if e.macro(name).defined != no {
+			return d.drift(last.pos, name+" undefined for "+t.name+" behind the header, as sources ask for it too", "it defined, or perhaps")
 		}
 	}
 	if !accessor || !declared {

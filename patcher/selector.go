@@ -164,6 +164,9 @@ func (d *document) readSelector() (*selector, error) {
 		return nil, err
 	}
 	s := &selector{group: g, names: d.vocabulary()}
+	if err := d.oneVocabulary(s.names); err != nil {
+		return nil, err
+	}
 	var choice *directive
 	e := d.newEvaluation()
 	for i := range targets {
@@ -193,6 +196,20 @@ func (d *document) readSelector() (*selector, error) {
 	}
 	s.outer = strings.Join(outer, " ; ")
 	return s, d.recognise(s)
+}
+
+// oneVocabulary refuses a header that defines a model in both vocabularies.
+func (d *document) oneVocabulary(names *vocabulary) error {
+	other := &longNames
+	if names == other {
+		other = &shortNames
+	}
+	for _, m := range other.models() {
+		if i, ok := d.symbols[m.macro]; ok && d.defines[i] {
+			return d.drift(whole, "models under the names of one release, such as "+names.local, "a definition of "+m.macro+" too")
+		}
+	}
+	return nil
 }
 
 // vocabulary returns the names a header uses.
