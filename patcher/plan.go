@@ -161,17 +161,31 @@ func (d *document) guarded(s *selector) error {
 		if !t.apple {
 			continue
 		}
-		e.run(i)
-		guarded := false
-		for _, r := range e.active {
-			guarded = guarded || r.active == yes && *r.item == s.statement
+		for _, build := range builds {
+			e.run(i, build...)
+			if err := d.guardedOn(&t, e, s); err != nil {
+				return err
+			}
 		}
-		if e.truth("MI_HAS_TLS_SLOT") != yes {
-			return d.drift(s.apple.pos, "MI_HAS_TLS_SLOT on for "+t.name, "it "+e.truth("MI_HAS_TLS_SLOT").String())
+	}
+	return nil
+}
+
+func (d *document) guardedOn(t *target, e *evaluation, s *selector) error {
+	for _, m := range s.names.models() {
+		if want := known(m.model == ThreadLocal); e.truth(m.macro) != want {
+			return d.drift(s.apple.pos, "thread-local alone for "+t.name+", in an override build too", m.macro+" "+e.truth(m.macro).String())
 		}
-		if !guarded {
-			return d.drift(s.apple.pos, guardMacro+" where thread-local is chosen for "+t.name, "an accessor that is compiled without its guard, or not for certain with it")
-		}
+	}
+	guarded := false
+	for _, r := range e.active {
+		guarded = guarded || r.active == yes && *r.item == s.statement
+	}
+	if e.truth("MI_HAS_TLS_SLOT") != yes {
+		return d.drift(s.apple.pos, "MI_HAS_TLS_SLOT on for "+t.name, "it "+e.truth("MI_HAS_TLS_SLOT").String())
+	}
+	if !guarded {
+		return d.drift(s.apple.pos, guardMacro+" where thread-local is chosen for "+t.name, "an accessor that is compiled without its guard, or not for certain with it")
 	}
 	return nil
 }

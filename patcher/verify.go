@@ -23,19 +23,25 @@ func (d *document) verify(out []byte, s *selector) error {
 	before, after := d.newEvaluation(), patched.newEvaluation()
 	for i := range targets {
 		t := &targets[i]
-		before.run(i)
-		after.run(i)
-		if t.apple {
-			err = d.rightOnApple(t, before, after, s)
-		} else {
-			err = d.untouched(t, before, after, blocks)
-		}
-		if err != nil {
-			return err
+		for _, build := range builds {
+			before.run(i, build...)
+			after.run(i, build...)
+			if t.apple {
+				err = d.rightOnApple(t, before, after, s)
+			} else {
+				err = d.untouched(t, before, after, blocks)
+			}
+			if err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
+
+// builds are what whoever builds mimalloc may define: what embeds it nothing,
+// what overrides malloc this.
+var builds = [][]string{nil, {overrideMacro}}
 
 // rightOnApple checks what the proof in the header will check again: exactly
 // the thread-local model, its guard compiled as patched, MI_HAS_TLS_SLOT as it

@@ -14,12 +14,26 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/rules-mimalloc/rules_mimalloc/patcher"
 )
 
 // Marker is the file that an include directory of mimalloc holds.
 const Marker = "mimalloc.h"
+
+// TempPattern returns the pattern, as os.CreateTemp has it, of temporary files
+// beside a file that is being replaced: hidden, and with an extension that
+// neither the patcher nor a glob of headers takes for a source's. They are no
+// part of an include directory: they may vanish at any time, or be what a
+// killed process left.
+func TempPattern(base string) string { return "." + base + tempMark + "*" }
+
+const tempMark = ".mimalloc-tls-"
+
+func temporary(name string) bool {
+	return strings.HasPrefix(name, ".") && strings.Contains(name, tempMark)
+}
 
 // Files lists the files below an include directory by their path from it, with
 // slashes, sorted. Links to directories are followed; a link to one of its own
@@ -66,6 +80,9 @@ func list(dir, prefix string, parents []fs.FileInfo, files *[]string) error {
 		return err
 	}
 	for _, e := range entries {
+		if temporary(e.Name()) {
+			continue
+		}
 		name := filepath.Join(dir, e.Name())
 		info, err := os.Stat(name) // what a link points to
 		if err != nil {

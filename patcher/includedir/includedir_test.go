@@ -2,6 +2,7 @@ package includedir
 
 import (
 	"bytes"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -155,5 +156,23 @@ func TestLargeFilesAreReadInPart(t *testing.T) {
 	}
 	if _, err := Read(filepath.Dir(name)); err == nil {
 		t.Error("a directory: no error")
+	}
+}
+
+func TestTemporaryFilesAreNoPartOfATree(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{Marker, "a.h"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f, err := os.CreateTemp(dir, TempPattern("a.h"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	files, err := Files(dir)
+	if got, want := fmt.Sprint(files), fmt.Sprint([]string{"a.h", Marker}); err != nil || got != want {
+		t.Errorf("%s (error %v), want %s", got, err, want)
 	}
 }

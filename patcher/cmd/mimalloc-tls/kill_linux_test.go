@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"unsafe"
+
+	"github.com/rules-mimalloc/rules_mimalloc/patcher/includedir"
 )
 
 // TestKilledAtEverySystemCall kills a patch in place before its first system
@@ -65,7 +67,7 @@ func TestKilledAtEverySystemCall(t *testing.T) {
 		}
 		checkMode(t, name, mode)
 		for entry := range strings.SplitSeq(entries(t, filepath.Dir(name)), "\n") {
-			if ok, _ := filepath.Match(tempName("prim.h"), entry); ok {
+			if ok, _ := filepath.Match(includedir.TempPattern("prim.h"), entry); ok {
 				left++
 			} else if entry != "prim.h" {
 				t.Errorf("killed at call %d: left behind: %s", calls, entry)

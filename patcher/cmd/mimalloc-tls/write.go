@@ -5,6 +5,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"github.com/rules-mimalloc/rules_mimalloc/patcher/includedir"
 )
 
 // replace writes a file unless it holds the content already, so that build
@@ -26,10 +28,6 @@ func copyFile(name, from string) error {
 	return write(name, f)
 }
 
-// tempName names the temporary files of write: hidden, and with an extension
-// that neither the patcher nor a glob of headers takes for a source's.
-func tempName(base string) string { return "." + base + ".mimalloc-tls-*" }
-
 // write writes a regular file as a whole or not at all, whatever happens to the
 // process: everything, the mode and the owner too, is done to a temporary file
 // in the same directory before that takes the file's place. A file that was
@@ -44,7 +42,7 @@ func write(name string, r io.Reader) (err error) {
 		old = nil
 	}
 	dir, base := filepath.Split(name)
-	f, err := os.CreateTemp(filepath.Clean(dir), tempName(base))
+	f, err := os.CreateTemp(filepath.Clean(dir), includedir.TempPattern(base))
 	if err != nil {
 		return err
 	}
