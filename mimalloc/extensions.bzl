@@ -112,7 +112,7 @@ def _mimalloc_impl(module_ctx):
                 urls = [url.format(**values) for url in tag.mirrors + table["urls"]],
                 sha256 = release["sha256"],
                 strip_prefix = table["strip_prefix"].format(**values),
-                pinned = True,
+                pinned = "patch" in release,
                 refuse_thread_local = release.get("refuse_thread_local", ""),
                 **common
             )

@@ -24,7 +24,13 @@ type Release struct {
 	Version    string `json:"version"`              // such as "3.3.2"
 	Tag        string `json:"tag"`                  // such as "v3.3.2"
 	SHA256     string `json:"sha256"`               // of the archive of the tag, in hexadecimal
-	Generation string `json:"generation,omitempty"` // of its TLS selector; "" where the release was not seen
+	Generation string `json:"generation,omitempty"` // of its TLS selector; "" where it is not known
+
+	// What upstream chooses on Apple in an embedded build, and what the patch
+	// does: "patched" or "not-needed", as the patcher's reports spell them; ""
+	// where the release was not seen. The generation of such a row is a guess.
+	AppleModel string `json:"apple_model,omitempty"`
+	Patch      string `json:"patch,omitempty"`
 
 	// Why an embedded build with a thread-local model is refused on Apple,
 	// although the header can be patched; "" for nearly all.

@@ -36,6 +36,17 @@ func TestReleases(t *testing.T) {
 		if !strings.Contains("ABCDEF", r.Generation) || len(r.Generation) > 1 {
 			t.Errorf("%s: generation %q", r.Version, r.Generation)
 		}
+		models := map[string]string{"A": "thread-local", "B": "fixed-slot", "C": "fixed-slot", "D": "fixed-slot", "E": "pthread-key", "F": "pthread-key"}
+		patch := "patched"
+		if r.Generation == "A" {
+			patch = "not-needed"
+		}
+		switch seen := r.Patch != ""; {
+		case seen && (r.Patch != patch || r.AppleModel != models[r.Generation]):
+			t.Errorf("%s: generation %q, %s on Apple, %s", r.Version, r.Generation, r.AppleModel, r.Patch)
+		case !seen && (r.AppleModel != "" || !strings.Contains(r.Note, "not seen")):
+			t.Errorf("%s: not seen, but it is %q on Apple, and the note is %q", r.Version, r.AppleModel, r.Note)
+		}
 		if i > 0 && compare(table.Releases[i-1].Version, r.Version) >= 0 {
 			t.Errorf("%s stands behind %s", r.Version, table.Releases[i-1].Version)
 		}

@@ -104,7 +104,7 @@ mimalloc_archive_repository = repository_rule(
         "integrity": attr.string(),
         "patch_strip": attr.int(),
         "patches": attr.label_list(),
-        "pinned": attr.bool(doc = "The digest is one of releases.json: the header has been seen, and needs no check on every platform."),
+        "pinned": attr.bool(doc = "The digest is one of releases.json and the header has been seen, so that it needs no check on every platform."),
         "refuse_thread_local": attr.string(),
         "sha256": attr.string(),
         "strip_prefix": attr.string(),
