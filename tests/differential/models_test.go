@@ -44,8 +44,7 @@ func TestModels(t *testing.T) {
 	for _, x := range target(t, "aarch64-macos", "x86_64-macos", "x86_64-linux-gnu", "x86_64-windows-gnu") {
 		thorough[x] = true
 	}
-	c := newCrowd()
-	defer c.wait.Wait()
+	c, seen := newCrowd(), &outcomes{cells: map[[2]string]string{}}
 	for _, r := range all {
 		for _, x := range oracle.Targets {
 			if !x.Apple && r.status == patcher.NotNeeded {
@@ -53,15 +52,17 @@ func TestModels(t *testing.T) {
 			}
 			for _, b := range builds {
 				if thorough[x] || b.String() == plainBuild.String() {
-					c.run(func() { compare(t, cc, r, x, b) })
+					c.run(func() { compare(t, cc, r, x, b, seen) })
 				}
 			}
 		}
 	}
+	c.wait.Wait()
+	seen.check(t, all)
 }
 
 // compare compares one tree for one target in one build.
-func compare(t *testing.T, cc oracle.Compiler, r *tree, x oracle.Target, b build) {
+func compare(t *testing.T, cc oracle.Compiler, r *tree, x oracle.Target, b build, seen *outcomes) {
 	check := func(format string, args ...any) {
 		t.Errorf("%s, %s, %s: "+format, append([]any{r.name, x.Triple, b}, args...)...)
 	}
@@ -76,6 +77,7 @@ func compare(t *testing.T, cc oracle.Compiler, r *tree, x oracle.Target, b build
 		} else if m := oracle.Model(before); m != "thread-local" || !truthy(before, "MI_TLS_RECURSE_GUARD") {
 			check("needs no patch, but the model is %s, the guard %q", m, before["MI_TLS_RECURSE_GUARD"])
 		}
+		seen.note(r, x, b, before, before)
 		return
 	}
 	after, textAfter, err := cc.Preprocess(x, r.patched, b.language, b.defines...)
@@ -85,8 +87,10 @@ func compare(t *testing.T, cc oracle.Compiler, r *tree, x oracle.Target, b build
 	}
 	if x.Apple {
 		checkApple(r, before, after, check)
+		seen.note(r, x, b, before, after)
 		return
 	}
+	seen.note(r, x, b, before, after)
 	delete(after, "RULES_MIMALLOC_TLS")
 	if d := cmp.Diff(before, after); d != "" {
 		check("other macros (-upstream +patched):\n%s", d)
