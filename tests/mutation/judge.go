@@ -176,7 +176,12 @@ func wrongOnApple(plain bool, v *view) string {
 	}
 	var found []string
 	if plain {
-		if len(on) > 0 || v.on("MI_TLS_SLOT") {
+		for _, m := range plainOthers {
+			if v.on(m) {
+				on = append(on, m)
+			}
+		}
+		if len(on) > 0 {
 			return fmt.Sprint("models where there should be none: ", on)
 		}
 		found = []string{declared(code, "mi_heap_t * _mi_heap_default ;", plainVariable), once("the accessor", plainAccessor), once("an accessor", plainAccessorBody)}

@@ -58,6 +58,10 @@ var models = []string{
 	"MI_TLS_MODEL_DYNAMIC_WIN32", "MI_TLS_MODEL_WIN32",
 }
 
+// plainOthers are the macros by which releases without model macros choose
+// anything but a thread-local variable, in the header and in sources.
+var plainOthers = []string{"MI_TLS_SLOT", "MI_TLS_PTHREAD", "MI_TLS_PTHREAD_SLOT_OFS"}
+
 // users are names by which sources use what the header declares: a macro of
 // that name left behind would change every use.
 var users = []string{"_mi_theap_default", "__mi_theap_default", "__mi_theap_empty", "_mi_process_is_initialized", "mi_prim_get_default_heap", "_mi_heap_default", "_mi_theap_empty", "mi_theap_t"}
@@ -65,12 +69,12 @@ var users = []string{"_mi_theap_default", "__mi_theap_default", "__mi_theap_empt
 // A view is what a compiler's preprocessor makes of a header on one platform.
 type view struct {
 	text   string   // as printed; #define and #undef among it
-	state  string   // behind the header: for each macro of the state file that #if NAME finds on, a line
+	state  string   // behind the header: for each macro that the state file finds on, a line
 	use    string   // what users and mi_decl_thread expand to
 	errors []string // messages of errors in it
 }
 
-// on reports what #if says of a macro behind the header.
+// on reports whether a macro is on behind the header.
 func (v *view) on(macro string) bool { return strings.Contains(v.state, "@@on \""+macro+"\"") }
 
 // An Oracle runs a compiler's preprocessor, clang's or GCC's.
@@ -186,8 +190,11 @@ var platformNames = func() []string {
 // stateText asks for the state behind a header.
 var stateText = func() string {
 	var b strings.Builder
-	for _, m := range append([]string{"MI_TLS_RECURSE_GUARD", "MI_HAS_TLS_SLOT", "MI_TLS_SLOT"}, models...) {
+	for _, m := range append([]string{"MI_TLS_RECURSE_GUARD", "MI_HAS_TLS_SLOT"}, models...) {
 		fmt.Fprintf(&b, "#if %s\n@@on %q\n#endif\n", m, m) // in quotes it is not expanded
+	}
+	for _, m := range plainOthers { // whatever their value
+		fmt.Fprintf(&b, "#ifdef %s\n@@on %q\n#endif\n", m, m)
 	}
 	b.WriteString("@@use mi_decl_thread")
 	for _, u := range users {
