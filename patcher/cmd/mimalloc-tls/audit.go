@@ -11,8 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/natefinch/atomic"
-
 	"github.com/rules-mimalloc/rules_mimalloc/machotls"
 	"github.com/rules-mimalloc/rules_mimalloc/machotls/audit"
 	_ "github.com/rules-mimalloc/rules_mimalloc/machotls/unpack/formats"
@@ -114,7 +112,7 @@ func runAudit(inv *invocation) error {
 		if err := audit.WriteSARIF(&log, offending, conflicts); err != nil {
 			return err
 		}
-		if err := atomic.WriteFile(inv.sarif, &log); err != nil {
+		if err := write(inv.sarif, &log); err != nil {
 			return err
 		}
 	}

@@ -275,10 +275,10 @@ func TestSeveralAtOnce(t *testing.T) {
 			}
 		}
 		var stdout, stderr bytes.Buffer
-		if code := run([]string{"check", dir}, &stdout, &stderr); code != exitOK {
+		if code := run([]string{"check", dir}, nil, &stdout, &stderr); code != exitOK {
 			t.Errorf("check: exit code %d, %s%s", code, stdout.String(), stderr.String())
 		}
-		if code := run([]string{"revert", dir}, io.Discard, &stderr); code != exitOK {
+		if code := run([]string{"revert", dir}, nil, io.Discard, &stderr); code != exitOK {
 			t.Errorf("revert: exit code %d, %s", code, stderr.String())
 		}
 	}
