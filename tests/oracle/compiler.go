@@ -196,6 +196,20 @@ func (c Compiler) Check(triple, include string, args ...string) error {
 	return err
 }
 
+// CompileMerged compiles two files of C to one object file, for a target by
+// clang's name: to bitcode, which is merged and then optimised as one program,
+// as in full link-time optimisation. Its error is as that of Macros.
+func (c Compiler) CompileMerged(triple, include, program, library, object string, args ...string) error {
+	t := Target{Triple: triple}
+	bitcode := object + ".bc"
+	args = append([]string{"-Wno-date-time", "-c"}, args...)
+	if _, err := run(t, c.clang(t, include, append(slices.Clone(args), "-emit-llvm", library, "-o", bitcode)...)); err != nil {
+		return err
+	}
+	_, err := run(t, c.clang(t, include, append(args, "-Xclang", "-mlink-bitcode-file", "-Xclang", bitcode, program, "-o", object)...))
+	return err
+}
+
 // Behind returns the preprocessed text of mimalloc's headers and of what stands
 // behind them, for a target by clang's name. With a *CompileError it returns
 // the text all the same.
