@@ -3,6 +3,7 @@ package patcher
 import (
 	"fmt"
 	"strings"
+	"unicode"
 )
 
 // A DriftError says that a header is not one the patcher can prove itself on.
@@ -16,6 +17,8 @@ type DriftError struct {
 	Version  string // of mimalloc, "" where it cannot be told
 	Known    string // the releases known to work
 	Hint     string
+
+	context []string // lines of the header around Line
 }
 
 // Error is one line: place, what was wanted, what stands there, what to do.
@@ -31,6 +34,59 @@ func (e *DriftError) Error() string {
 	}
 	fmt.Fprintf(&b, "; known to work: %s; %s", e.Known, e.Hint)
 	return b.String()
+}
+
+// Details shows the lines around the place and says what can be done: several
+// lines for a person to read behind the message of Error, each with its
+// newline.
+func (e *DriftError) Details() string {
+	var b strings.Builder
+	for i, line := range e.context {
+		n := max(e.Line-contextLines, 1) + i
+		mark := ' '
+		if n == e.Line {
+			mark = '>'
+		}
+		fmt.Fprintf(&b, "%c%5d | %s\n", mark, n, line)
+	}
+	if e.Hint == driftHint {
+		b.WriteString(advice)
+	}
+	return b.String()
+}
+
+const advice = `What to do: take a newer rules_mimalloc, or a mimalloc known to work; if the lines are a change of your own, drop it
+(thread-local with MI_TLS_RECURSE_GUARD, chosen by hand for Apple, is accepted as it is); else docs/new-generation.md
+says how to teach the patcher.
+`
+
+// contextLines is how many lines around the place are shown on either side.
+const contextLines = 3
+
+// around returns the lines around the place, as a terminal can show them.
+func (e *DriftError) around(src []byte) []string {
+	if e.Line == 0 {
+		return nil
+	}
+	lines := strings.Split(strings.TrimSuffix(string(src), "\n"), "\n")
+	first, last := max(e.Line-contextLines, 1), min(e.Line+contextLines, len(lines))
+	var shown []string
+	for n := first; n <= last; n++ {
+		line := strings.Map(func(r rune) rune {
+			switch {
+			case r == '\t':
+				return ' '
+			case !unicode.IsPrint(r):
+				return -1
+			}
+			return r
+		}, lines[n-1])
+		if runes := []rune(line); len(runes) > maxQuote {
+			line = string(runes[:maxQuote]) + "…"
+		}
+		shown = append(shown, line)
+	}
+	return shown
 }
 
 const driftHint = "the mimalloc-tls patcher changed nothing: see docs/drift.md of rules_mimalloc"

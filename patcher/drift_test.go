@@ -18,7 +18,7 @@ func TestDriftErrorIsOneLine(t *testing.T) {
 		want string
 	}{
 		{
-			DriftError{"mimalloc/prim.h", 7, "a thing", `"another"`, "3.7.0", "3.2.6 to 3.6.0", "read docs/drift.md"},
+			DriftError{Header: "mimalloc/prim.h", Line: 7, Expected: "a thing", Found: `"another"`, Version: "3.7.0", Known: "3.2.6 to 3.6.0", Hint: "read docs/drift.md"},
 			`mimalloc/prim.h:7: expected a thing, found "another"; this is mimalloc 3.7.0; known to work: 3.2.6 to 3.6.0; read docs/drift.md`,
 		},
 		{
@@ -29,6 +29,27 @@ func TestDriftErrorIsOneLine(t *testing.T) {
 	for _, tt := range tests {
 		if got := tt.err.Error(); got != tt.want {
 			t.Errorf("got  %s\nwant %s", got, tt.want)
+		}
+	}
+}
+
+func TestDetails(t *testing.T) {
+	long := strings.Repeat("é", 200)
+	src := []byte("one\ntwo\tand\x1b[31m three\n" + long + "\nfour")
+	for _, tt := range []struct {
+		line int
+		hint string
+		want string
+	}{
+		{0, "elsewhere", ""},
+		{1, "elsewhere", ">    1 | one\n     2 | two and[31m three\n     3 | " + strings.Repeat("é", maxQuote) + "…\n     4 | four\n"},
+		{4, driftHint, "     1 | one\n     2 | two and[31m three\n     3 | " + strings.Repeat("é", maxQuote) + "…\n>    4 | four\n" + advice},
+		{9, driftHint, advice},
+	} {
+		e := DriftError{Line: tt.line, Hint: tt.hint}
+		e.context = e.around(src)
+		if got := e.Details(); got != tt.want {
+			t.Errorf("line %d:\n%s\nwant\n%s", tt.line, got, tt.want)
 		}
 	}
 }

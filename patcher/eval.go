@@ -71,6 +71,17 @@ func (e *evaluation) macro(name string) macro {
 	return macro{defined: no}
 }
 
+// last returns the last directive that defines or undefines a macro, or may.
+func (e *evaluation) last(name string) *item {
+	symbol, ok := e.doc.symbols[name]
+	for i := len(e.active) - 1; ok && i >= 0; i-- {
+		if it := e.active[i].item; it.dir != nil && it.dir.symbol == symbol {
+			return it
+		}
+	}
+	return nil
+}
+
 // truth returns what #if NAME would say behind the header.
 func (e *evaluation) truth(name string) tri {
 	i, ok := e.doc.symbols[name]

@@ -32,6 +32,38 @@ func FuzzPlan(f *testing.F) {
 	})
 }
 
+// FuzzTokenize shows that tokens lie in order, without a byte twice, and that
+// what is written of them reads as the same tokens.
+func FuzzTokenize(f *testing.F) {
+	seeds(f)
+	for _, src := range []string{"a\\\nb /* c */ 'd' \"e\" // f\n0x1.p+1..g->h", "??=%:@`"} {
+		f.Add([]byte(src))
+	}
+	f.Fuzz(func(t *testing.T, src []byte) {
+		tokens, err := tokenize(src, 0, len(src))
+		if err != nil {
+			if l := err.(*lexError); l.pos < 0 || l.pos > len(src) {
+				t.Fatalf("%q at %d of %d bytes", l.msg, l.pos, len(src))
+			}
+			return
+		}
+		last, lines := 0, true
+		for _, tok := range tokens {
+			if tok.pos < last || tok.end < tok.pos || tok.end > len(src) || len(tok.text) > tok.end-tok.pos {
+				t.Fatalf("a token at %d:%d, %q, behind %d", tok.pos, tok.end, tok.text, last)
+			}
+			last = tok.end
+			lines = lines && tok.kind != tokenNewline
+		}
+		if spelled := spell(tokens); lines {
+			again, err := tokenize([]byte(spelled), 0, len(spelled))
+			if err != nil || spell(again) != spelled {
+				t.Errorf("%q reads as %q (error %v)", spelled, spell(again), err)
+			}
+		}
+	})
+}
+
 func FuzzRevert(f *testing.F) {
 	seeds(f)
 	f.Add([]byte(strings.TrimSuffix("a\n"+block("x\n")+block("x\n"), "\n")))
@@ -84,6 +116,9 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("%s is defined, and a quick look does not see that it may be", name)
 		}
 		checkPlaces(t, d, d.items, 0, len(src))
+		if n := d.size(d.items); n > 2*len(src)+1 {
+			t.Errorf("%d items, branches and tokens of %d bytes", n, len(src))
+		}
 		for i := range targets {
 			e := d.evaluate(i)
 			for _, name := range d.names {
@@ -91,6 +126,25 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+// size counts what a walk visits: items, branches and tokens. That it is bounded
+// by the bytes read is why a walk takes no longer than they allow; conditions
+// are bounded by maxSteps.
+func (d *document) size(items []item) int {
+	n := 0
+	for i := range items {
+		n++
+		if dir := items[i].dir; dir != nil {
+			n += len(dir.args)
+		}
+		if g := items[i].group; g != nil {
+			for j := range g.branches {
+				n += 1 + len(g.branches[j].tokens) + d.size(g.branches[j].items)
+			}
+		}
+	}
+	return n
 }
 
 // checkPlaces shows that items lie in order inside of what holds them, on whole

@@ -85,7 +85,7 @@ func TestRevertRefusesDamagedMarkers(t *testing.T) {
 		}
 		want := tt.want
 		want.Header, want.Known, want.Hint = "some/file.h", knownReleases(), driftHint
-		if diff := cmp.Diff(want, *d); diff != "" {
+		if diff := cmp.Diff(want.Error(), d.Error()); diff != "" {
 			t.Errorf("%s:\n%s", tt.name, diff)
 		}
 	}

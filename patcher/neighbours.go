@@ -65,7 +65,7 @@ func (d *document) alone(tree Tree) error {
 			return err
 		}
 		if i, ok := other.symbols[guard]; ok && other.defines[i] {
-			return drift(name, 0, guard+" to be defined in "+d.header+" alone, as its include guard", "a definition here")
+			return other.drift(definition(other.items, i), guard+" to be defined in "+d.header+" alone, as its include guard", "a definition here")
 		}
 	}
 	return nil

@@ -47,6 +47,7 @@ func finish(d *DriftError, tree Tree) *DriftError {
 	if d.Hint == "" {
 		d.Hint = driftHint
 	}
+	d.context = d.around(tree[d.Header])
 	return d
 }
 
@@ -247,9 +248,9 @@ func selectorFile(tree Tree) (*document, error) {
 				return nil, err
 			}
 		case !isHeader:
-			return nil, drift(name, 0, "the macros of the TLS model to be defined in "+strings.Join(headers, " or "), "a definition of "+first+" here")
+			return nil, d.drift(definition(d.items, d.symbols[first]), "the macros of the TLS model to be defined in "+strings.Join(headers, " or "), "a definition of "+first+" here")
 		case found != nil:
-			return nil, drift(name, 0, "the macros of the TLS model to be defined in one file", "a definition of "+first+" here and others in "+found.header)
+			return nil, d.drift(definition(d.items, d.symbols[first]), "the macros of the TLS model to be defined in one file", "a definition of "+first+" here and others in "+found.header)
 		default:
 			found = d
 		}
@@ -282,6 +283,25 @@ func (d *document) firstModelMacro() string {
 		}
 	}
 	return ""
+}
+
+// definition returns where a macro is first defined or undefined.
+func definition(items []item, symbol int) int {
+	for i := range items {
+		it := &items[i]
+		if it.dir != nil && it.dir.symbol == symbol {
+			return it.pos
+		}
+		if it.group == nil {
+			continue
+		}
+		for j := range it.group.branches {
+			if pos := definition(it.group.branches[j].items, symbol); pos != whole {
+				return pos
+			}
+		}
+	}
+	return whole
 }
 
 // mayDefineModel is a quick look at whether firstModelMacro could find any: it

@@ -133,16 +133,17 @@ func (d *document) chosen(g *group, names *vocabulary, t *target, e *evaluation)
 	for _, m := range names.models() {
 		switch e.truth(m.macro) {
 		case unknown:
-			return "", nil, d.drift(g.pos, "a model that is certain for "+t.name, m.macro+" undecided")
+			pos := g.pos
+			if it := e.last(m.macro); it != nil {
+				pos = it.pos
+			}
+			return "", nil, d.drift(pos, "a model that is certain for "+t.name, m.macro+" undecided")
 		case yes:
 			if by != nil {
 				return "", nil, d.drift(by.pos, "one model for "+t.name, fmt.Sprintf("%s and %s", model, m.model))
 			}
-			symbol := d.symbols[m.macro]
-			for _, r := range e.active {
-				if r.item.dir != nil && r.item.dir.symbol == symbol {
-					by = r.item.dir
-				}
+			if it := e.last(m.macro); it != nil {
+				by = it.dir
 			}
 			model = m.model
 		}
@@ -206,7 +207,7 @@ func (d *document) oneVocabulary(names *vocabulary) error {
 	}
 	for _, m := range other.models() {
 		if i, ok := d.symbols[m.macro]; ok && d.defines[i] {
-			return d.drift(whole, "models under the names of one release, such as "+names.local, "a definition of "+m.macro+" too")
+			return d.drift(definition(d.items, i), "models under the names of one release, such as "+names.local, "a definition of "+m.macro+" too")
 		}
 	}
 	return nil
@@ -228,6 +229,9 @@ func (d *document) slots(e *evaluation, names *vocabulary, model Model, pos int)
 	}
 	for _, name := range names.slots {
 		m := e.macro(name)
+		if it := e.last(name); it != nil {
+			pos = it.pos
+		}
 		if m.defined != yes || m.value == nil || m.value.kind != exprNumber || m.value.num < 1 || m.value.num > 1<<16 {
 			return nil, d.drift(pos, "a slot number in "+name, "none that can be read")
 		}

@@ -116,6 +116,7 @@ func report(c *command, err error, stderr io.Writer) int {
 	}
 	fmt.Fprintf(stderr, "mimalloc-tls %s: %v\n", c.name, err)
 	if errors.As(err, &drift) {
+		fmt.Fprint(stderr, drift.Details())
 		return exitDrift
 	}
 	return exitIO

@@ -83,6 +83,7 @@ func run(args []string, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "mimalloc-tls:", err)
 		var drift *patcher.DriftError
 		if errors.As(err, &drift) {
+			fmt.Fprint(stderr, drift.Details())
 			return exitDrift
 		}
 		return exitIO
