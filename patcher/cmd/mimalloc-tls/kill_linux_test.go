@@ -38,8 +38,8 @@ func TestKilledAtEverySystemCall(t *testing.T) {
 		t.Fatal(err)
 	}
 	const mode = 0o640
-	var calls, left, before, after int
-	for ended := false; !ended; calls++ {
+	var calls, left, before, after, ends int
+	for ; ends < 3; calls++ { // how many calls there are differs a little from run to run
 		if err := os.RemoveAll(dir); err != nil {
 			t.Fatal(err)
 		}
@@ -49,12 +49,15 @@ func TestKilledAtEverySystemCall(t *testing.T) {
 		if err := os.Chmod(name, mode); err != nil {
 			t.Fatal(err)
 		}
-		ended, err = killedAt(calls, "mimalloc-tls", "patch", "--in-place", dir)
+		ended, err := killedAt(calls, "mimalloc-tls", "patch", "--in-place", dir)
 		if errors.Is(err, syscall.EPERM) && calls == 0 {
 			t.Skipf("no process may be traced here: %v", err)
 		}
 		if err != nil {
 			t.Fatalf("call %d: %v", calls, err)
+		}
+		if ended {
+			ends++
 		}
 		got, err := os.ReadFile(name)
 		switch {
@@ -81,7 +84,7 @@ func TestKilledAtEverySystemCall(t *testing.T) {
 		}
 	}
 	t.Logf("killed at each of %d system calls: %d times the old header, %d times the new one, %d temporary files", calls, before, after, left)
-	if before < 10 || after < 2 || left < 1 {
+	if before < 10 || after <= ends || left < 1 {
 		t.Error("not killed before, while and after it wrote")
 	}
 }
