@@ -150,3 +150,40 @@ func TestJudgeSeesWrong(t *testing.T) {
 		}
 	}
 }
+
+// TestCompilerHasTheLastWord shows what becomes of a header that seems wrong:
+// it is wrong if a compiler accepts it, and of no interest if none does.
+func TestCompilerHasTheLastWord(t *testing.T) {
+	var base *Base
+	for _, b := range bases(t) {
+		if b.Name == "3.3.2+patch" {
+			base = b
+		}
+	}
+	patched := string(base.Tree[base.header])
+	const behind = "\n#if MI_TLS_MODEL_THREAD_LOCAL\n"
+	w := &worker{c: &Campaign{Proper: proper(t)}, oracle: Oracle{Dir: t.TempDir()}}
+	for _, test := range []struct {
+		name, old, with string
+		want            Verdict
+	}{
+		{"nothing", "", "", Right},
+		{"no brackets", behind, "\nstatic inline void mi_broken(void) {" + behind, Loud},
+		{"no accessor", "return __mi_theap_default;\n}", "return __mi_theap_default;\n", Loud},
+		{"another accessor", "return __mi_theap_default;", "return *&__mi_theap_default;", Silent},
+		{"another accessor in release builds", "return __mi_theap_default;", "\n#ifdef NDEBUG\nreturn *&__mi_theap_default;\n#else\nreturn __mi_theap_default;\n#endif\n", Silent},
+		{"no guard", behind, "\n#undef MI_TLS_RECURSE_GUARD" + behind, Late},
+		{"no guard, and no C", behind, "\n#undef MI_TLS_RECURSE_GUARD\n}" + behind, Loud},
+	} {
+		if n := strings.Count(patched, test.old); test.old != "" && n != 1 {
+			t.Fatalf("%s: %q occurs %d times", test.name, test.old, n)
+		}
+		text := strings.Replace(patched, test.old, test.with, 1)
+		trial := &trial{mutant: &Mutant{Base: base}, after: source{header: base.header, files: map[string][]byte{base.header: []byte(text)}}}
+		for _, p := range platforms[:2] {
+			if got, why, err := w.compile(trial, p); err != nil || got != test.want {
+				t.Errorf("%s, %s: %s (%s), error %v; want %s", test.name, p.name, got, why, err, test.want)
+			}
+		}
+	}
+}
