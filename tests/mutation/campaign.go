@@ -86,9 +86,7 @@ func (c *Campaign) Run() (*Figures, error) {
 	)
 	wait.Add(c.Workers)
 	for i := range c.Workers {
-		w := &worker{c: c, figures: figures, mutex: &mutex, seen: seen}
-		w.judge = judge{compile: w.compile, apple: map[[32]byte]string{}}
-		w.oracle = Oracle{Compiler: c.Compiler, Dir: filepath.Join(c.Dir, fmt.Sprint(os.Getpid(), "-", i))}
+		w := c.worker(i, figures, &mutex, seen)
 		go func() {
 			defer wait.Done()
 			defer os.RemoveAll(w.oracle.Dir)
@@ -128,6 +126,14 @@ type worker struct {
 	seen    map[[32]byte]Verdict
 	turn    int               // of the platforms that share a place
 	pending map[bool][]*trial // by whether there is a text before the patch to compare with
+}
+
+// worker makes the worker of that number.
+func (c *Campaign) worker(i int, figures *Figures, mutex *sync.Mutex, seen map[[32]byte]Verdict) *worker {
+	w := &worker{c: c, figures: figures, mutex: mutex, seen: seen}
+	w.judge = judge{compile: w.compile, apple: map[[32]byte]string{}}
+	w.oracle = Oracle{Compiler: c.Compiler, Dir: filepath.Join(c.Dir, fmt.Sprint(os.Getpid(), "-", i))}
+	return w
 }
 
 // A trial is an accepted mutant.

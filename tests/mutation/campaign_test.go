@@ -90,6 +90,45 @@ func TestTenThousandMutants(t *testing.T) {
 	}
 }
 
+// TestHistory shows that each include directory of a repository counts once.
+func TestHistory(t *testing.T) {
+	base := bases(t)[0]
+	for _, b := range bases(t) {
+		if strings.HasPrefix(b.Name, "3.3.2") {
+			base = b
+			break
+		}
+	}
+	dir := t.TempDir()
+	commit := func(tree patcher.Tree) {
+		t.Helper()
+		if err := oracle.WriteHeaders(filepath.Join(dir, "include"), tree); err != nil {
+			t.Fatal(err)
+		}
+		for _, args := range [][]string{{"add", "."}, {"-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "-q", "-m", "a"}} {
+			if _, err := git(dir, args...); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if _, err := git(dir, "init", "-q"); err != nil {
+		t.Fatal(err)
+	}
+	commit(base.Tree)
+	other := maps.Clone(base.Tree)
+	other[base.header] = bytes.Replace(other[base.header], []byte("defined(__APPLE__) && MI_HAS_TLS_SLOT"), []byte("MI_HAS_TLS_SLOT && defined(__APPLE__)"), 1)
+	commit(other)
+	commit(base.Tree)
+	c := Campaign{Compiler: compiler(t), Proper: proper(t), Dir: t.TempDir()}
+	figures, err := c.History(dir, func(uint64, *Figures) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if figures.Verdicts[Right] != 1 || figures.Verdicts[Refused] != 1 {
+		t.Errorf("%v, want one right and one refused", figures.Verdicts)
+	}
+}
+
 // TestJudgeSeesWrong shows that the judge can tell: it is given what a patcher
 // that errs might leave behind.
 func TestJudgeSeesWrong(t *testing.T) {

@@ -7,6 +7,9 @@
 // Each DIR is an include directory of mimalloc. Every -chunk mutants it prints
 // the figures so far; a campaign that ended early goes on with -first.
 //
+// With -history it tries no mutants, but every include directory that the
+// commits of a git repository have.
+//
 // Exit codes: 0 no silent wrong, 1 some, 2 usage or an error.
 package main
 
@@ -46,6 +49,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	bare := flags.Bool("bare", false, "take comments and blank lines out of the headers first, which is quicker")
 	others := flags.Int("others", 0, "on how many of the platforms that the patch is not for a mutant is compared, in turn; 0: on all of them")
 	chunk := flags.Uint64("chunk", 10000, "report the figures after so many mutants each")
+	history := flags.String("history", "", "a git `repository` of mimalloc, whose include directories to try as they are")
 	scratch := flags.String("tmp", os.TempDir(), "directory for scratch files, best one in memory")
 	flags.Var(&include, "include", "an include directory of mimalloc; may repeat")
 	if err := flags.Parse(args); err != nil {
@@ -65,7 +69,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 			return 2
 		}
 	}
-	if len(bases) == 0 {
+	if len(bases) == 0 && *history == "" {
 		fmt.Fprintln(stderr, "campaign: no -include")
 		return 2
 	}
@@ -73,14 +77,26 @@ func run(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "campaign: no -zig (./bazelw build @zig_sdk//:zig_cc makes one)")
 		return 2
 	}
+	c := mutation.Campaign{
+		Bases: bases, Seed: *seed, Workers: *workers, Others: *others,
+		Compiler: strings.Fields(*compiler), Proper: oracle.Compiler{Zig: *zig}, Dir: *scratch,
+		Report: func(f *mutation.Finding) { fmt.Fprintln(stdout, f) },
+	}
 	total := &mutation.Figures{}
 	start := time.Now()
-	for done := uint64(0); done < *n; {
-		c := mutation.Campaign{
-			Bases: bases, Seed: *seed, First: *first + done, N: min(*chunk, *n-done), Workers: *workers,
-			Others: *others, Compiler: strings.Fields(*compiler), Proper: oracle.Compiler{Zig: *zig}, Dir: *scratch,
-			Report: func(f *mutation.Finding) { fmt.Fprintln(stdout, f) },
+	if *history != "" {
+		figures, err := c.History(*history, func(done uint64, f *mutation.Figures) {
+			fmt.Fprintf(stdout, "%d include directories in %s\n", done, time.Since(start).Round(time.Second))
+			reportFigures(stdout, f)
+		})
+		if err != nil {
+			fmt.Fprintln(stderr, err)
+			return 2
 		}
+		return exitCode(figures)
+	}
+	for done := uint64(0); done < *n; {
+		c.First, c.N = *first+done, min(*chunk, *n-done)
 		figures, err := c.Run()
 		if err != nil {
 			fmt.Fprintln(stderr, err)
@@ -90,7 +106,11 @@ func run(args []string, stdout, stderr io.Writer) int {
 		done += c.N
 		report(stdout, total, done, bases, *seed, *first, time.Since(start))
 	}
-	if total.Verdicts[mutation.Silent]+total.Verdicts[mutation.Unlaw] > 0 {
+	return exitCode(total)
+}
+
+func exitCode(f *mutation.Figures) int {
+	if f.Verdicts[mutation.Silent]+f.Verdicts[mutation.Unlaw] > 0 {
 		return 1
 	}
 	return 0
@@ -100,6 +120,10 @@ func run(args []string, stdout, stderr io.Writer) int {
 func report(w io.Writer, f *mutation.Figures, done uint64, bases []*mutation.Base, seed, first uint64, took time.Duration) {
 	fmt.Fprintf(w, "%d mutants of %d trees, seed %d from %d up to %d, in %s (%.0f/s)\n",
 		done, len(bases), seed, first, first+done, took.Round(time.Second), float64(done)/took.Seconds())
+	reportFigures(w, f)
+}
+
+func reportFigures(w io.Writer, f *mutation.Figures) {
 	for _, v := range slices.Sorted(maps.Keys(f.Verdicts)) {
 		fmt.Fprintf(w, "%10d %s\n", f.Verdicts[v], v)
 	}
