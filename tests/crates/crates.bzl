@@ -68,7 +68,7 @@ def _file_url(path):
 
 def _mimalloc_trees_impl(rctx):
     provided = rctx.getenv("RULES_MIMALLOC_CRATES")
-    seen = {}
+    seen, trees = {}, []
     for row in _rows(rctx.read(rctx.attr._table)):
         archive = row.prefix + ".tar.gz"
         if archive not in seen:
@@ -80,6 +80,7 @@ def _mimalloc_trees_impl(rctx):
             rctx.download(_file_url(file), archive, sha256 = row.sha256)
             seen[archive] = True
         tree = "sources/" + row.tree
+        trees.append(row.tree)
         rctx.extract(archive, tree, row.prefix + "/" + row.path)
         for entry in rctx.path(tree).readdir():
             if entry.basename not in ["include", "src"]:
@@ -88,13 +89,24 @@ def _mimalloc_trees_impl(rctx):
         rctx.delete(archive)
     rctx.delete("cargo")
     rctx.file("BUILD.bazel", """\
+package(default_visibility = ["//visibility:public"])
+
 # The directory itself: one symlink for a test, not thousands.
 filegroup(
     name = "trees",
     srcs = ["sources"],
-    visibility = ["//visibility:public"],
 )
-""")
+
+# TREE_include and TREE_src, the files of a tree as mimalloc_library takes them.
+[
+    filegroup(
+        name = "{}_{}".format(tree, part),
+        srcs = glob(["sources/{}/{}/**".format(tree, part)]),
+    )
+    for tree in TREES
+    for part in ["include", "src"]
+]
+""".replace("TREES", repr(trees)))
 
 mimalloc_trees = repository_rule(
     implementation = _mimalloc_trees_impl,

@@ -2,18 +2,24 @@
 
 _PLATFORMS = "//command_line_option:platforms"
 _COMPILATION_MODE = "//command_line_option:compilation_mode"
+_COPT = "//command_line_option:copt"
 
 def _to_platform_impl(settings, attr):
     return {
         _COMPILATION_MODE: attr.compilation_mode or settings[_COMPILATION_MODE],
+        _COPT: settings[_COPT] + attr.copts,
         _PLATFORMS: str(attr.platform),
     }
 
 _to_platform = transition(
     implementation = _to_platform_impl,
-    inputs = [_COMPILATION_MODE],
+    inputs = [
+        _COMPILATION_MODE,
+        _COPT,
+    ],
     outputs = [
         _COMPILATION_MODE,
+        _COPT,
         _PLATFORMS,
     ],
 )
@@ -97,6 +103,9 @@ go_test(
                 "fastbuild",
                 "opt",
             ],
+        ),
+        "copts": attr.string_list(
+            doc = "`--copt`, more options for all compilations, after those of the command line.",
         ),
         "output_group": attr.string(
             doc = "Links files of this output group, for example `compilation_outputs`, not those of DefaultInfo.",

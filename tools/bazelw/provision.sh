@@ -46,7 +46,7 @@ component() {
   say "made $name in $((SECONDS - start)) s"
 }
 declare -A what=(
-  [root]="Bazel, Java and clang of Debian, about 330 MB to fetch"
+  [root]="Bazel, Java, clang and qemu of Debian, about 400 MB to fetch"
   [modules]="rules_go and gazelle, through the Go module proxy"
   [archives]="release archives of mimalloc, from crates"
   [crates]="other trees of mimalloc, for tests"

@@ -80,7 +80,9 @@ unpack() {
   dpkg-deb --fsys-tarfile "$2" | tar -x -C "$1" --no-same-owner --keep-directory-symlink \
     --exclude='./usr/share/doc/*' --exclude='./usr/share/man' --exclude='./usr/share/info' \
     --exclude='./usr/share/locale' --exclude='./usr/share/lintian' --exclude='./usr/share/maven-repo' \
-    --exclude='./usr/share/zoneinfo/right' --exclude='./usr/lib/*/gconv' --exclude='./var'
+    --exclude='./usr/share/zoneinfo/right' --exclude='./usr/lib/*/gconv' --exclude='./var' \
+    --exclude='./usr/bin/qemu-[!ax]*' --exclude='./usr/bin/qemu-a[!a]*' --exclude='./usr/bin/qemu-aarch64_be' \
+    --exclude='./usr/bin/qemu-x[!8]*'
 }
 export -f unpack
 # shellcheck disable=SC2016 # for the inner bash to expand
