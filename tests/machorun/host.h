@@ -29,7 +29,7 @@ void host_key_delete(unsigned long key);
 void *host_key_get(unsigned long key);
 void host_key_set(unsigned long key, const void *value);
 
-/* Memory of this process that is resident, in bytes. */
+/* Memory that is resident, in bytes: what images have mapped, on a Mac all of the process. */
 long host_resident(void);
 
 #endif

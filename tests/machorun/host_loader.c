@@ -1,7 +1,5 @@
 /* host.h by the loader, on Linux. */
-#include <fcntl.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -9,11 +7,14 @@
 #include "loader/fatal.h"
 #include "loader/image.h"
 #include "loader/keys.h"
+#include "loader/resident.h"
 #include "loader/slots.h"
+#include "loader/tlv.h"
 
 void host_start(unsigned seconds) {
   alarm(seconds);
   slots_enter();
+  tlv_start();
 }
 
 struct library *host_load(const char *path) { return (struct library *)image_map(path); }
@@ -76,12 +77,4 @@ void host_key_set(unsigned long key, const void *value) {
   if (key_set(key, value)) fatal("%lu is no key", key);
 }
 
-long host_resident(void) {
-  char text[64] = {0};
-  long pages = 0;
-  const int file = open("/proc/self/statm", O_RDONLY);
-  if (file < 0 || read(file, text, sizeof text - 1) < 0 || sscanf(text, "%*d %ld", &pages) != 1)
-    fatal("cannot read /proc/self/statm");
-  close(file);
-  return pages * sysconf(_SC_PAGESIZE);
-}
+long host_resident(void) { return (long)resident_bytes(); }

@@ -1,5 +1,6 @@
 /* machorun: runs Apple images and shows what mimalloc's ways to keep a heap pointer per thread do to them. */
 #include <string.h>
+#include <sys/resource.h>
 
 #include "subjects.h"
 
@@ -13,7 +14,8 @@ static const struct {
     {"termination", termination, "A", "threads go on after the image's termination"},
     {"exits", exits, "A THREADS HEAPS none|before|between|after allocate|release",
      "threads end that have HEAPS heaps of their own, beside a pthread key whose destructor allocates or releases"},
-    {"races", races, "A terminate|recycle|worker", "termination beside new threads; keys in other hands; initialised on a worker"},
+    {"races", races, "A terminate|recycle|worker|realloc",
+     "termination beside new threads; keys in other hands; initialised on a worker; a thread that begins with realloc"},
 #ifdef __linux__
     {"early", early, "A", "the blocks of thread-locals come from the image's own malloc, as in an override build"},
 #endif
@@ -36,6 +38,8 @@ int main(int count, char **arguments) {
     count -= 2, arguments += 2;
   }
   if (!count || !seconds) return usage();
+  const struct rlimit none = {0, 0};
+  setrlimit(RLIMIT_CORE, &none); /* crashes are among what is shown */
   for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
     if (strcmp(arguments[0], commands[i].name)) continue;
     host_start((unsigned)seconds);

@@ -1,4 +1,5 @@
-/* Ends that meet: termination beside threads that begin, keys that change hands, a first thread that goes. */
+/* Ends and beginnings that meet: termination beside threads that begin, keys that change hands, a first thread that
+   goes, a thread that begins with realloc. */
 #include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
@@ -68,9 +69,9 @@ static void *neighbour(void *unused) {
   use(); /* first of all: now mimalloc ties the thread to its exit handler */
   for (int i = 0; i < KEYS; i++)
     if (host_key_get(keys[i])) strange_values++;
-  for (int i = 0; i < KEYS; i += 2) host_key_set(keys[i], &values[i]);
+  for (int i = 1; i < KEYS; i += 2) host_key_set(keys[i], &values[i]);
   use();
-  for (int i = 0; i < KEYS; i += 2)
+  for (int i = 1; i < KEYS; i += 2)
     if (host_key_get(keys[i]) != &values[i]) strange_values++;
   return unused;
 }
@@ -112,6 +113,21 @@ static void worker(char *path) {
   report("wrong", wrong);
 }
 
+/* A thread's first call is realloc, of another thread's block. */
+static void *grow(void *block) {
+  char *grown = addon->reallocate(block, 90); /* fits */
+  const long kept = grown && !strcmp(grown, "contents");
+  addon->release(grown);
+  return (void *)kept;
+}
+
+static void reallocate(const char *path) {
+  addon = host_addon(open_library(path));
+  char *block = addon->allocate(100);
+  strcpy(block, "contents");
+  report("kept", host_thread_join(host_thread_start(grow, block)) != NULL);
+}
+
 bool races(int count, char **arguments) {
   if (count != 2) return false;
   if (!strcmp(arguments[1], "terminate"))
@@ -120,6 +136,8 @@ bool races(int count, char **arguments) {
     recycle(arguments[0]);
   else if (!strcmp(arguments[1], "worker"))
     worker(arguments[0]);
+  else if (!strcmp(arguments[1], "realloc"))
+    reallocate(arguments[0]);
   else
     return false;
   return true;

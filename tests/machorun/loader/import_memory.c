@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "imports.h"
+#include "resident.h"
 
 static void *shim_mmap(void *address, size_t size, int protection, int flags, int fd, off_t offset) {
   enum { SAME = 0x0001 | 0x0002 | 0x0010, NORESERVE = 0x0040, ANON = 0x1000 }; /* MAP_SHARED, _PRIVATE and _FIXED */
@@ -15,10 +16,16 @@ static void *shim_mmap(void *address, size_t size, int protection, int flags, in
     linux_flags |= MAP_ANONYMOUS;
     fd = -1; /* there a tag, VM_MAKE_TAG, that tools show */
   }
-  return mmap(address, size, protection, linux_flags, fd, offset);
+  void *memory = mmap(address, size, protection, linux_flags, fd, offset);
+  if (memory != MAP_FAILED) resident_add(memory, size);
+  return memory;
 }
 
-/* The C library's own names, because musl's madvise takes advice as Linux numbers it. */
+static int shim_munmap(void *address, size_t size) {
+  resident_remove(address, size);
+  return munmap(address, size);
+}
+
 static int shim_madvise(void *address, size_t size, int advice) {
   enum { DONTNEED = 4, FREE = 5, FREE_REUSABLE = 7, FREE_REUSE = 8 };
   switch (advice) {
@@ -47,7 +54,7 @@ static void *shim_memmove_chk(void *p, const void *q, size_t n, size_t object) {
 /* Darwin's malloc is not mimalloc's business; these are here for what calls it by name. */
 const struct import memory_imports[] = {
     {"_mmap", shim_mmap},
-    {"_munmap", munmap},
+    {"_munmap", shim_munmap},
     {"_mprotect", mprotect},
     {"_madvise", shim_madvise},
     {"_malloc", malloc},

@@ -12,6 +12,7 @@
 #include "image.h"
 #include "imports.h"
 #include "macho.h"
+#include "tlv.h"
 
 #if defined(__x86_64__)
 enum { PAGE_SIZE_OF_MACS = 4096 };
@@ -102,6 +103,7 @@ const struct import system_imports[] = {
     {"___stderrp", &streams[0]},
     {"___stdoutp", &streams[1]},
     {"__NSGetEnviron", shim_environ},
+    {"__tlv_atexit", tlv_atexit},
     {"__tlv_bootstrap", bootstrap},
     {"_CCRandomGenerateBytes", shim_random},
     {"_abort", abort},

@@ -3,6 +3,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -69,6 +70,38 @@ void tlv_set_up(struct image *image) {
       descriptors[n].key = key;
     }
   }
+}
+
+struct terminator_list {
+  struct terminator_list *next;
+  void (*function)(void *);
+  void *argument;
+};
+
+static unsigned long terminators_key;
+
+/* Runs the last one first, and those that they add. */
+static void run_terminators(void *list) {
+  for (struct terminator_list *at = list, *next; at; at = next) {
+    next = at->next;
+    at->function(at->argument);
+    free(at);
+    struct terminator_list *added = key_get(terminators_key);
+    if (!added) continue;
+    key_set(terminators_key, NULL);
+    run_terminators(added);
+  }
+}
+
+void tlv_start(void) {
+  if (key_create(&terminators_key, run_terminators)) fatal("no key for the destructors of thread-locals");
+}
+
+void tlv_atexit(void (*function)(void *), void *argument) {
+  struct terminator_list *entry = malloc(sizeof *entry);
+  if (!entry) fatal("no memory for a destructor of a thread-local");
+  *entry = (struct terminator_list){key_get(terminators_key), function, argument};
+  key_set(terminators_key, entry);
 }
 
 /* Makes the calling thread's block for the image of a descriptor. The thunk calls it. */

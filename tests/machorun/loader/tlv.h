@@ -20,8 +20,15 @@ struct image;
 
 enum { TLV_DEEPEST = 50 };
 
+/* To be called before any image is mapped or any key made, as libSystem is initialised first. */
+void tlv_start(void);
+
 /* Makes the key and fills in the descriptors. */
 void tlv_set_up(struct image *image);
+
+/* libSystem's _tlv_atexit: has a function run when the calling thread ends, before any block of thread-locals is freed,
+   because the key for these is older (compilers call it for destructors of C++'s thread_local variables). */
+void tlv_atexit(void (*function)(void *), void *argument);
 
 /* The process's malloc and free, as far as dyld's calls of them go: for all images, to be set before any first touch. */
 void tlv_allocate_by(void *(*allocate)(size_t), void (*release)(void *));
