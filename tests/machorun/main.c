@@ -19,7 +19,7 @@ static const struct {
 #ifdef __linux__
     {"early", early, "A", "the blocks of thread-locals come from the image's own malloc, as in an override build"},
 #endif
-    {"timing", timing, "ROUNDS A...", "nanoseconds per operation, the images alternating"},
+    {"timing", timing, "ROUNDS A...", "processor time per operation, the images alternating"},
 };
 
 static int usage(void) {
