@@ -1,9 +1,10 @@
 //go:build bazel
 
-// Package early_test shows why the rule refuses an override of malloc together
+package machorun_test
+
+// This shows why the rule refuses an override of malloc together
 // with the thread-local model on Apple platforms, release by release: dyld
 // takes the storage of thread-locals from malloc, and malloc is the image's.
-package early_test
 
 import (
 	"maps"

@@ -1,9 +1,10 @@
 //go:build bazel
 
-// Package exits_test shows what threads leave behind when they end as threads
+package machorun_test
+
+// This shows what threads leave behind when they end as threads
 // do on Darwin: the block of an image's thread-locals is freed by a pthread
 // key that is older, and so destroyed earlier, than mimalloc's own.
-package exits_test
 
 import (
 	"fmt"

@@ -21,8 +21,8 @@ def machorun_images(name, mimalloc, copts = []):
     cc_library(
         name = name + "_addon",
         testonly = True,
-        srcs = ["addon.c"],
-        hdrs = ["addon.h"],
+        srcs = ["driver/addon.c"],
+        hdrs = ["driver/addon.h"],
         tags = ["manual"],
         deps = [mimalloc],
     )

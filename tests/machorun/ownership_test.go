@@ -1,9 +1,10 @@
 //go:build bazel
 
-// Package ownership_test shows mode A: two images in one process, each with a
+package machorun_test
+
+// This shows mode A: two images in one process, each with a
 // mimalloc of its own. With the heap pointer in a fixed slot the second image
 // takes the first one's heap for its own.
-package ownership_test
 
 import (
 	"maps"

@@ -1,9 +1,10 @@
 //go:build bazel
 
-// Package races_test shows ends and beginnings that meet: termination beside
+package machorun_test
+
+// This shows ends and beginnings that meet: termination beside
 // threads that begin, keys that change hands, a first thread that goes, a
 // thread that begins with realloc.
-package races_test
 
 import (
 	"maps"

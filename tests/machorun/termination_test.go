@@ -1,8 +1,9 @@
 //go:build bazel
 
-// Package termination_test shows mode B: an image's termination, at dlclose or
+package machorun_test
+
+// This shows mode B: an image's termination, at dlclose or
 // exit, while threads go on using it.
-package termination_test
 
 import (
 	"maps"

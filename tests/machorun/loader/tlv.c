@@ -113,7 +113,7 @@ __attribute__((used)) void *tlv_first_touch(const struct tlv_descriptor *descrip
   while (before < (int)depth && !atomic_compare_exchange_weak(&deepest, &before, (int)depth)) {
   }
   if (depth >= TLV_DEEPEST) {
-    static const char line[] = "tlv_recursion 1\n"; /* as a driver would say it (../report.h) */
+    static const char line[] = "tlv_recursion 1\n"; /* as a driver would say it (../driver/subjects.h) */
     fflush(stdout);
     if (write(STDOUT_FILENO, line, sizeof line - 1) < 0) _exit(STATUS_LOADER);
     _exit(STATUS_TLV_RECURSION);

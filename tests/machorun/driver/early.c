@@ -1,6 +1,6 @@
 /* Early life: malloc is the image's own, also for dyld, which allocates the blocks of thread-locals with it. That is so
    in every override build: dyld's calls of malloc are interposed as all others are. */
-#include "loader/tlv.h"
+#include "tests/machorun/loader/tlv.h"
 #include "subjects.h"
 
 static const struct addon *addon;

@@ -4,12 +4,12 @@
 #include <unistd.h>
 
 #include "host.h"
-#include "loader/fatal.h"
-#include "loader/image.h"
-#include "loader/keys.h"
-#include "loader/resident.h"
-#include "loader/slots.h"
-#include "loader/tlv.h"
+#include "tests/machorun/loader/fatal.h"
+#include "tests/machorun/loader/image.h"
+#include "tests/machorun/loader/keys.h"
+#include "tests/machorun/loader/resident.h"
+#include "tests/machorun/loader/slots.h"
+#include "tests/machorun/loader/tlv.h"
 
 void host_start(unsigned seconds) {
   alarm(seconds);
