@@ -58,6 +58,20 @@ type generation struct {
 	before   Model  // what that branch chooses
 }
 
+// UpstreamModel returns what upstream chooses on 64-bit Apple systems in headers
+// of a generation, "" for a generation that is not known.
+func UpstreamModel(generation string) Model {
+	if generation == "A" {
+		return ThreadLocal
+	}
+	for i := range generations {
+		if generations[i].id == generation {
+			return generations[i].before
+		}
+	}
+	return ""
+}
+
 // shortNamesUnset lets -D choose, since 3.5.0.
 const shortNamesUnset = "! defined ( MI_TLS_MODEL_LOCAL ) && ! defined ( MI_TLS_MODEL_PTHREADS ) && ! defined ( MI_TLS_MODEL_FIXED ) && ! defined ( MI_TLS_MODEL_WIN32 )"
 

@@ -21,7 +21,7 @@ const (
 	exitIO      = 1 // I/O or internal error: the answer is incomplete
 	exitUsage   = 2
 	exitDrift   = 3 // the header is not one the patcher knows
-	exitFinding = 4 // check: still needs the patch; audit: a model that is denied, or unknown
+	exitFinding = 4 // check: still needs the patch; audit: a model that is denied, or unknown; adopt, bump: something to decide first
 )
 
 // A command is a subcommand of the command line.
@@ -40,6 +40,8 @@ type options struct {
 
 	deny, sarif                            string
 	allowUnknown, process, evidence, quiet bool
+
+	module moduleOptions
 }
 
 // An invocation is one run of a command.
@@ -47,11 +49,12 @@ type invocation struct {
 	options
 	dir            string   // the INCLUDE_DIR
 	paths          []string // of audit
+	version        string   // the VERSION of bump, "" for none
 	stdin          io.Reader
 	stdout, stderr io.Writer
 }
 
-var commands = []command{patchCommand, checkCommand, diffCommand, revertCommand, auditCommand}
+var commands = []command{patchCommand, checkCommand, diffCommand, revertCommand, auditCommand, adoptCommand, bumpCommand}
 
 // A usageError is a wrong command line.
 type usageError struct{ msg string }
@@ -181,6 +184,7 @@ func usage(w io.Writer) {
 
 usage: mimalloc-tls COMMAND [FLAGS] INCLUDE_DIR
        mimalloc-tls audit [FLAGS] PATH…
+       mimalloc-tls adopt|bump [FLAGS]
 
 INCLUDE_DIR is the directory that holds mimalloc.h.
 
@@ -192,8 +196,9 @@ INCLUDE_DIR is the directory that holds mimalloc.h.
 mimalloc-tls help COMMAND says more.
 
 exit codes: 0 done or nothing to do, 1 I/O or internal error, 2 usage,
-3 drift (the header is not one the patcher knows), 4 finding (check: still
-needs the patch; audit: a model that is denied or unknown)
+3 drift (the header is not one the patcher knows), 4 a finding: check, still
+needs the patch; audit, a model that is denied or unknown; adopt and bump,
+something to decide first
 `)
 }
 
