@@ -1,0 +1,4 @@
+#include <mimalloc-new-delete.h>
+#include <stdlib.h>
+
+void* cxx(void) { return 0; }

@@ -1,0 +1,4 @@
+#include <mimalloc.h>
+#include <stdlib.h>
+
+void* lib(void) { return 0; }

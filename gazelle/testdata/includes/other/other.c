@@ -1,0 +1,4 @@
+#include <mimalloc.h>
+#include <stdlib.h>
+
+void* other(void) { return 0; }

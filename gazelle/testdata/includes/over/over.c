@@ -1,0 +1,4 @@
+#include <mimalloc-override.h>
+#include <stdlib.h>
+
+void* over(void) { return 0; }

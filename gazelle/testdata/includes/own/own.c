@@ -1,0 +1,4 @@
+#include <mimalloc.h>
+#include <stdlib.h>
+
+void* own(void) { return 0; }

@@ -1,0 +1,5 @@
+package main
+
+import "example.com/ours/golang/gopkg"
+
+func main() { println(gopkg.Version) }

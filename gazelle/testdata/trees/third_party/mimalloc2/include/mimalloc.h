@@ -1,0 +1,1 @@
+#define MI_MALLOC_VERSION 224  // major + 2 digits minor
