@@ -184,6 +184,9 @@ func (s *settings) setAttr(value string) string {
 	case name == "":
 		return "expected an attribute and its value"
 	case slices.Contains(stringAttrs, name):
+		if problem := badValues(name, []string{value}); value != "" && problem != "" {
+			return problem
+		}
 		known = value
 	case slices.Contains(boolAttrs, name):
 		switch value {
@@ -196,7 +199,11 @@ func (s *settings) setAttr(value string) string {
 			return "expected true or false, got " + value
 		}
 	case slices.Contains(listAttrs, name):
-		known = strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == ' ' })
+		list := strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == ' ' })
+		if problem := badValues(name, list); problem != "" {
+			return problem
+		}
+		known = list
 	default:
 		all := slices.Concat(stringAttrs, boolAttrs, listAttrs)
 		slices.Sort(all)
@@ -210,6 +217,29 @@ func (s *settings) setAttr(value string) string {
 		return ""
 	}
 	s.attrs[name] = known
+	return ""
+}
+
+// attrValues are those of the attributes that have a closed set of them.
+var attrValues = map[string][]string{
+	"deny":    {"fixed-slot", "pthread-key", "thread-local"},
+	"expect":  {"fixed-slot", "pthread-key", "thread-local", "none"},
+	"size":    {"small", "medium", "large", "enormous"},
+	"timeout": {"short", "moderate", "long", "eternal"},
+}
+
+// badValues says what is wrong with the values of an attribute, "" for nothing.
+func badValues(name string, values []string) string {
+	for _, v := range values {
+		if allowed, closed := attrValues[name]; closed && !slices.Contains(allowed, v) {
+			return "expected one of " + strings.Join(allowed, ", ") + ", got " + v
+		}
+		if name == "platform" || name == "target_compatible_with" {
+			if _, err := label.Parse(v); err != nil {
+				return err.Error()
+			}
+		}
+	}
 	return ""
 }
 
