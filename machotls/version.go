@@ -103,10 +103,6 @@ func (m *image) returnedConstant(b []byte) int {
 	return 0
 }
 
-// A constants is what is known of registers and of the stack where arguments
-// are passed, while a call is prepared.
-type constants map[string]uint64
-
 // printedVersion reads the arguments of the call that the instruction at ref
 // prepares: it forms the address of the format. "" if they are no constants.
 func (m *image) printedVersion(ref uint64) (string, error) {
