@@ -10,7 +10,7 @@ import (
 // known by its shape, which neither strip nor link-time optimisation changes
 // (init.c of every release):
 //
-//	…                             up to 1 KiB of other fields
+//	…                             up to 0x130 bytes of other fields
 //	page_t*  pages_free_direct[]  129 to 257 times the address of one empty page
 //	…
 //	queue_t  pages[]              per size class {first, last, …, block_size, …}, all 0 but block_size
@@ -35,7 +35,7 @@ const (
 	minRun       = 129     // pointers (MI_PAGES_DIRECT with a small-size limit of 128 words and no padding)
 	maxRun       = 257 + 8 // pointers; forks with a limit of 256 words
 	maxBehindRun = 1 << 10 // bytes between the run and the table
-	maxBeforeRun = 1 << 10 // bytes between the start of the heap and the run
+	maxBeforeRun = 0x180   // bytes between the start of the heap and the run: 0 to 0x130 were seen, and what stands before may be another's
 	maxHeaps     = 1 << 10 // in one image; real ones have three per mimalloc
 )
 

@@ -197,10 +197,16 @@ func (g *group) judge(f *Finding, all []group, parts []*part, buf *[]byte) error
 		f.Evidence = append(f.Evidence, why)
 		return nil
 	}
+	starts := g.starts(parts)
 	if g.judgeSlots(f, all, parts) {
+		if len(all) > 1 && len(starts) > 0 && f.Model == FixedSlot {
+			// Code of another mimalloc in the image lies among this one's: the slots may be that one's.
+			f.Model, f.Slots = Unknown, nil
+			f.Evidence = append(f.Evidence, starts...)
+		}
 		return nil
 	}
-	for _, s := range g.starts(parts) {
+	for _, s := range starts {
 		f.Model = ThreadLocal
 		f.Evidence = append(f.Evidence, s)
 	}

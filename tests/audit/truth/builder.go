@@ -29,10 +29,17 @@ type Artefact struct {
 
 	// Unknown says why nobody can be blamed who cannot tell; else it is empty.
 	Unknown string
-
-	// Limit says why it may be called worse than it is, never better; else it is empty.
-	Limit string
 }
+
+// Why what is built cannot always be told.
+const (
+	unoptimised = "accessors are calls in unoptimised code"
+	bitcode     = "bitcode of LLVM is no machine code"
+)
+
+// Optimised reports whether an artefact is machine code of an optimising
+// compiler: what people ship.
+func (a *Artefact) Optimised() bool { return a.Unknown != unoptimised && a.Unknown != bitcode }
 
 // A Builder compiles and links.
 type Builder struct {
@@ -99,7 +106,7 @@ func (b *Builder) build(x Build) ([]Artefact, error) {
 	}
 	a := &assembly{b: b, x: x, dir: dir, want: want}
 	if x.Opt == "-O0" {
-		a.unknown = "accessors are calls in unoptimised code"
+		a.unknown = unoptimised
 	}
 	args := append(options(x.Opt), defines...)
 	static := filepath.Join(tree.dir, "src", "static.c")
@@ -132,7 +139,7 @@ func (b *Builder) build(x Build) ([]Artefact, error) {
 			return nil, err
 		}
 	case "bitcode":
-		a.unknown = "bitcode of LLVM is no machine code"
+		a.unknown = bitcode
 		if err := b.bitcode(x, include, static, a.object(), args); err != nil {
 			return nil, err
 		}

@@ -96,7 +96,7 @@ func audit(made []truth.Artefact, stdout io.Writer) error {
 		if err != nil {
 			return err
 		}
-		outcome, text := a.Compare(found)
+		outcome, text := compare.Findings(a.Known(), found)
 		table.Add(a.Known(), found, outcome)
 		if outcome != compare.Right {
 			fmt.Fprintf(stdout, "%s: %s, %s, %s: found %s, known %v %s\n", outcome, a.Path, a.Kind, a.Arch, text, a.Want, a.Unknown)
