@@ -14,6 +14,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/rules-mimalloc/rules_mimalloc/machotls"
 	"github.com/rules-mimalloc/rules_mimalloc/patcher"
 	"github.com/rules-mimalloc/rules_mimalloc/tests/oracle"
 )
@@ -72,7 +73,7 @@ func run(environ []string, stdout io.Writer) error {
 	}
 	cc := oracle.Compiler{Zig: absolute}
 	w := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "platform\theader\tmodel (cc -E -dM)\tguard\tMI_HAS_TLS_SLOT\tin the object")
+	fmt.Fprintln(w, "platform\theader\tmodel (cc -E -dM)\tguard\tMI_HAS_TLS_SLOT\tin the object (mimalloc-tls audit)")
 	for _, platform := range platforms {
 		triple, objects, err := parsePlatform(env[platformPrefix+platform])
 		if err != nil {
@@ -83,7 +84,7 @@ func run(environ []string, stdout io.Writer) error {
 			if err != nil {
 				return err
 			}
-			object, err := oracle.ReadObject(objects[i])
+			found, err := audit(objects[i])
 			if err != nil {
 				return err
 			}
@@ -92,10 +93,33 @@ func run(environ []string, stdout io.Writer) error {
 				guard = "on"
 			}
 			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", platform, []string{"upstream", "patched"}[i],
-				oracle.Model(macros), guard, macros["MI_HAS_TLS_SLOT"], object.Evidence())
+				oracle.Model(macros), guard, macros["MI_HAS_TLS_SLOT"], found)
 		}
 	}
 	return w.Flush()
+}
+
+// audit says which model the mimalloc in an object file has.
+func audit(name string) (string, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return "", err
+	}
+	var scanner machotls.Scanner
+	found, err := scanner.Scan(f, info.Size())
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", name, err)
+	}
+	var models []string
+	for _, m := range found {
+		models = append(models, strings.TrimSpace(string(m.Model)+" "+machotls.SlotList(m.Slots)))
+	}
+	return strings.Join(models, ", "), nil
 }
 
 // headers are the include directory and the header that chooses the model.
