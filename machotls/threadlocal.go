@@ -11,7 +11,6 @@ import (
 type start struct {
 	variable uint64 // address in the section of initial values
 	heap     uint64 // address it holds, 0 if it is another object's
-	name     string // of the symbol it refers to, in an object file
 
 	descriptor uint64   // address of the variable's descriptor, 0 if there is none
 	symbol     string   // of the descriptor, in an object file
@@ -55,7 +54,7 @@ func (p *part) findStarts(buf *[]byte) ([]start, error) {
 					return err
 				}
 				if emptyHeaps[name] || slices.ContainsFunc(p.heaps, func(h heap) bool { return addr != 0 && h.reaches(addr) }) {
-					starts = append(starts, start{variable: s.addr + offset, heap: addr, name: name})
+					starts = append(starts, start{variable: s.addr + offset, heap: addr})
 				}
 				return nil
 			})

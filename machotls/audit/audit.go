@@ -105,7 +105,10 @@ type Progress struct {
 
 // A Scan is a run over files.
 type Scan struct {
-	Policy   Policy
+	Policy Policy
+	// PassOver says that a path that is named may be of another kind of file:
+	// it is passed over, as in a directory, and no error.
+	PassOver bool
 	Progress Progress
 }
 
@@ -193,7 +196,7 @@ func (s *Scan) file(scanner *machotls.Scanner, f file) (results []Result, err er
 		s.Progress.Bytes.Add(info.Size())
 		walker := unpack.Walker{Want: isImage, Visit: scan}
 		err = walker.Walk(r, info.Size())
-	case f.named:
+	case f.named && !s.PassOver:
 		return nil, fmt.Errorf("%s: neither Mach-O nor an archive", f.path)
 	default:
 		return nil, nil

@@ -25,7 +25,6 @@ package main
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -34,7 +33,6 @@ import (
 
 	"github.com/rules-mimalloc/rules_mimalloc/machotls"
 	"github.com/rules-mimalloc/rules_mimalloc/machotls/audit"
-	"github.com/rules-mimalloc/rules_mimalloc/machotls/unpack"
 )
 
 const (
@@ -151,7 +149,7 @@ type auditor struct {
 	errs     []error
 }
 
-// scan looks at all files that may hold Mach-O, each once.
+// scan looks at all files, each once; those that hold no Mach-O are passed over.
 func (a *auditor) scan() {
 	byPath := make(map[string]targetFile)
 	var paths []string
@@ -161,14 +159,9 @@ func (a *auditor) scan() {
 			continue
 		}
 		byPath[path] = f
-		switch wanted, err := mayHoldMachO(path); {
-		case err != nil:
-			a.errs = append(a.errs, err)
-		case wanted:
-			paths = append(paths, path)
-		}
+		paths = append(paths, path)
 	}
-	scan := audit.Scan{Policy: a.job.policy}
+	scan := audit.Scan{Policy: a.job.policy, PassOver: true}
 	errs := scan.Run(paths, func(r *audit.Result) {
 		// A result's path is one that was given, or lies below it.
 		given := r.Path
@@ -179,31 +172,6 @@ func (a *auditor) scan() {
 		a.targets = append(a.targets, byPath[given].target)
 	})
 	a.errs = append(a.errs, errs...)
-}
-
-// mayHoldMachO reports whether a path is a directory, or a file that starts as
-// those do that are audited. Bazel lists what is no file, too: links that lead
-// to where only the target's own machine has something.
-func mayHoldMachO(path string) (bool, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return false, err
-	}
-	if info.IsDir() {
-		return true, nil
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return false, err
-	}
-	defer f.Close()
-	head := make([]byte, unpack.HeadSize)
-	n, err := io.ReadFull(f, head)
-	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return false, err
-	}
-	head = head[:n]
-	return unpack.Is(head) || machotls.Recognise(head[:min(n, machotls.HeadSize)]), nil
 }
 
 func (a *auditor) writeReport() error {
